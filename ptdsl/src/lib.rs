@@ -1,1 +1,14 @@
-//! To come.
+//! The compiler of page-table format files.
+//!
+//! A format file goes through these stages, each a module and a type: text → [`tree`] (as written) → model (resolved and
+//! proven) → reference walker, documentation and Rust tokens. What is wrong at any stage is a
+//! [`diagnostic::Diagnostic`].
+
+pub mod diagnostic;
+pub mod parse;
+pub mod print;
+pub mod span;
+pub mod tree;
+
+pub use parse::parse;
+pub use print::print;

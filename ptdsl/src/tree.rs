@@ -44,6 +44,8 @@ pub enum Radix {
 /// A whole format file.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct File {
+    /// Comments before the first line of `//!`.
+    pub leading: Comments,
     /// The lines of `//!`, without the mark: what the file describes and the sources it cites.
     pub docs: Vec<Spanned<String>>,
     /// The descriptions, in the order of the file.
@@ -61,6 +63,8 @@ pub struct Comments {
     pub blank_before: bool,
     /// The `//` lines before the node, without the mark.
     pub before: Vec<String>,
+    /// The `//` comment on the line of the node's opening brace, without the mark.
+    pub opening: Option<String>,
     /// The `//` comment on the node's last line, without the mark.
     pub after: Option<String>,
 }
@@ -524,6 +528,8 @@ pub struct Attribute {
     pub values: Vec<AttributeValue>,
     /// What the other numbers mean.
     pub otherwise: Option<Spanned<Otherwise>>,
+    /// Comments after the last value, and before `else`.
+    pub trailing: Comments,
 }
 
 /// `write dirty = 0b11, 0b01;`
