@@ -64,3 +64,46 @@ impl<T> core::ops::Deref for Spanned<T> {
         &self.value
     }
 }
+
+/// Where the lines of a text begin, so that an offset can be told as a line.
+///
+/// All are equal, as all places are.
+#[derive(Clone, Default)]
+pub struct Lines {
+    starts: Vec<usize>,
+}
+
+impl Lines {
+    /// The lines of `text`.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        let starts = text
+            .bytes()
+            .enumerate()
+            .filter(|(_, byte)| *byte == b'\n')
+            .map(|(at, _)| at + 1);
+        Self {
+            starts: starts.collect(),
+        }
+    }
+
+    /// The line, counted from 1, on which the byte at `offset` stands.
+    #[must_use]
+    pub fn line(&self, offset: usize) -> usize {
+        self.starts.partition_point(|start| *start <= offset) + 1
+    }
+}
+
+impl PartialEq for Lines {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Lines {}
+
+impl fmt::Debug for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} lines", self.starts.len() + 1)
+    }
+}

@@ -3,7 +3,7 @@
 //! Every node carries its [`Span`]; equality ignores spans and comments, so that printing a tree and parsing the text
 //! again gives an equal tree. Nothing here is resolved: `with` has not been applied and names have not been looked up.
 
-use crate::span::{Span, Spanned};
+use crate::span::{Lines, Span, Spanned};
 
 /// A name with its place.
 pub type Name = Spanned<String>;
@@ -52,6 +52,8 @@ pub struct File {
     pub formats: Vec<Format>,
     /// Comments after the last description.
     pub trailing: Comments,
+    /// Where the lines of the text begin.
+    pub lines: Lines,
 }
 
 /// Text around a node that means nothing to the compiler and that the printer keeps.

@@ -1,6 +1,6 @@
 //! A description after `with`: every item once, every layout whole, conditions still open.
 
-use crate::span::Span;
+use crate::span::{Lines, Span};
 use crate::tree;
 
 /// One `format` (or `base`) with everything it takes from others, still in the words of the file.
@@ -16,6 +16,8 @@ pub struct Description {
     pub docs: Vec<String>,
     /// The lines of `//!` of the file.
     pub sources: Vec<String>,
+    /// Where the lines of the file begin.
+    pub lines: Lines,
     /// The head of the description, for complaints about the whole.
     pub span: Span,
     /// `word`, if anything said it.
