@@ -87,27 +87,13 @@ mod tests {
     #[test]
     fn numbers_are_distinct_ascending_and_described() {
         for pair in Code::ALL.windows(2) {
-            assert!(
-                pair[0].as_str() < pair[1].as_str(),
-                "{} before {}",
-                pair[0],
-                pair[1]
-            );
+            assert!(pair[0].as_str() < pair[1].as_str(), "{} before {}", pair[0], pair[1]);
         }
         for code in Code::ALL {
             let digits = code.as_str().strip_prefix('E').unwrap_or_default();
-            assert!(
-                digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit()),
-                "{code}"
-            );
-            assert!(
-                !code.title().is_empty() && !code.title().ends_with('.'),
-                "{code}"
-            );
-            assert!(
-                code.explain().ends_with('.') && !code.explain().contains("  "),
-                "{code}"
-            );
+            assert!(digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit()), "{code}");
+            assert!(!code.title().is_empty() && !code.title().ends_with('.'), "{code}");
+            assert!(code.explain().ends_with('.') && !code.explain().contains("  "), "{code}");
         }
     }
 }
