@@ -18,6 +18,7 @@ mod shared;
 use pest::Parser;
 
 use crate::diagnostic::Diagnostic;
+use crate::span::Lines;
 use crate::tree::File;
 use grammar::{Grammar, Rule};
 use scan::Scan;
@@ -46,6 +47,7 @@ pub fn parse(text: &str) -> Result<File, Vec<Diagnostic>> {
                 diagnostics.extend(wrong);
                 if diagnostics.is_empty() {
                     comments::attach(&mut file, &scan);
+                    file.lines = Lines::of(text);
                     return Ok(file);
                 }
                 break;

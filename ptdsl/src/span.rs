@@ -77,14 +77,8 @@ impl Lines {
     /// The lines of `text`.
     #[must_use]
     pub fn of(text: &str) -> Self {
-        let starts = text
-            .bytes()
-            .enumerate()
-            .filter(|(_, byte)| *byte == b'\n')
-            .map(|(at, _)| at + 1);
-        Self {
-            starts: starts.collect(),
-        }
+        let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        Self { starts: starts.collect() }
     }
 
     /// The line, counted from 1, on which the byte at `offset` stands.

@@ -3,6 +3,8 @@
 //! Every node carries its [`Span`]; equality ignores spans and comments, so that printing a tree and parsing the text
 //! again gives an equal tree. Nothing here is resolved: `with` has not been applied and names have not been looked up.
 
+mod equal;
+
 use crate::span::{Lines, Span, Spanned};
 
 /// A name with its place.
@@ -80,7 +82,7 @@ impl PartialEq for Comments {
 impl Eq for Comments {}
 
 /// `format name = parent with fragments { items }`, or `base …`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Format {
     /// Comments around it.
     pub comments: Comments,
@@ -119,7 +121,7 @@ pub struct With {
 }
 
 /// One statement of a description.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Item {
     /// Comments around it.
     pub comments: Comments,
@@ -343,7 +345,7 @@ pub enum LevelIndex {
 }
 
 /// A layout in a level's list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Entry {
     /// The layout.
     pub layout: Name,
@@ -399,7 +401,7 @@ pub enum Origin {
 }
 
 /// A row or clause of a layout.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Part {
     /// Comments around it.
     pub comments: Comments,
@@ -535,7 +537,7 @@ pub struct Attribute {
 }
 
 /// `write dirty = 0b11, 0b01;`
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct AttributeValue {
     /// Comments around it.
     pub comments: Comments,
@@ -570,7 +572,7 @@ pub struct Update {
 }
 
 /// A rule of an `update`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Rule {
     /// Comments around it.
     pub comments: Comments,
