@@ -40,22 +40,42 @@ impl Statement {
     }
 }
 
-/// The text so far.
+/// The lines so far.
 #[derive(Default)]
 pub struct Page {
-    text: String,
+    lines: Vec<Line>,
     depth: usize,
+}
+
+/// A line and the comment behind it.
+struct Line {
+    text: String,
+    comment: Option<String>,
 }
 
 impl Page {
     /// Whether nothing has been written.
     pub fn is_empty(&self) -> bool {
-        self.text.is_empty()
+        self.lines.is_empty()
     }
 
-    /// The text.
+    /// The text. Comments behind lines that follow each other directly stand in one column.
     pub fn finish(self) -> String {
-        self.text
+        let mut text = String::new();
+        for group in self.lines.chunk_by(|line, next| line.is_commented() && next.is_commented()) {
+            let longest = group.iter().map(|line| line.text.chars().count()).max().unwrap_or(0);
+            let column = COMMENTS.max(longest + 2);
+            for line in group {
+                text.push_str(&line.text);
+                if let Some(comment) = &line.comment {
+                    let column = if line.is_commented() { column } else { 0 };
+                    let pad = column.saturating_sub(line.text.chars().count()).max(2);
+                    text.push_str(format!("{:pad$}// {comment}", "").trim_end());
+                }
+                text.push('\n');
+            }
+        }
+        text
     }
 
     /// How many columns are left for a line.
@@ -66,7 +86,7 @@ impl Page {
     /// What stands before a node: an empty line, comments, docs. The first of a block is not set apart.
     pub fn head(&mut self, comments: &Comments, docs: &[Spanned<String>], first: bool) {
         if comments.blank_before && !first {
-            self.text.push('\n');
+            self.lines.push(Line { text: String::new(), comment: None });
         }
         for comment in &comments.before {
             self.marked("//", comment);
@@ -84,14 +104,8 @@ impl Page {
 
     /// A line, and the comment behind it.
     pub fn line(&mut self, text: &str, comment: Option<&str>) {
-        let mut line = format!("{:depth$}{text}", "", depth = self.depth * 4);
-        if let Some(comment) = comment {
-            let pad = COMMENTS.saturating_sub(line.chars().count()).max(2);
-            let pad = if text == "}" { 2 } else { pad };
-            line.push_str(&format!("{:pad$}// {comment}", ""));
-        }
-        self.text.push_str(line.trim_end());
-        self.text.push('\n');
+        let text = format!("{:depth$}{text}", "", depth = self.depth * 4).trim_end().to_owned();
+        self.lines.push(Line { text, comment: comment.map(str::to_owned) });
     }
 
     /// A statement without a block, broken where it is too long.
@@ -142,6 +156,13 @@ impl Page {
             self.line(&text, comments.after.as_deref());
         }
         fits
+    }
+}
+
+impl Line {
+    /// Whether its comment stands in a column with its neighbours': not behind the end of a block.
+    fn is_commented(&self) -> bool {
+        self.comment.is_some() && self.text.trim_start() != "}"
     }
 }
 
