@@ -4,11 +4,15 @@
 //! proven) → reference walker, documentation and Rust tokens. What is wrong at any stage is a
 //! [`diagnostic::Diagnostic`].
 
+pub mod binding;
 pub mod diagnostic;
+pub mod model;
 pub mod parse;
 pub mod print;
+pub mod resolve;
 pub mod span;
 pub mod tree;
 
 pub use parse::parse;
 pub use print::print;
+pub use resolve::resolve;

@@ -72,6 +72,60 @@ codes! {
          missing.";
     RepeatedClause = "E0011", "a clause that is given twice",
         "A level has one `word`, one `align` and one `companion`; a second one would silently replace the first.";
+    UnknownName = "E0101", "a name that nothing has",
+        "Every name is looked up where it is used: descriptions, layouts, levels, features, parameters, fields and kinds of \
+         change. Late references make this a check of the finished format, so a fragment may amend a layout that only its \
+         users define.";
+    WrongName = "E0102", "a name of another kind than the place needs",
+        "A `when` chooses by binding and sees features, parameters, levels and ranges; a `where` and a `forbid` also see the \
+         fields of their layout. A name of another kind would make a condition mean something else than it reads.";
+    Cycle = "E0103", "something that is made from itself",
+        "Descriptions, layouts, the conditions of features and the places of levels may refer to each other only without a \
+         circle; otherwise there is nothing to begin with.";
+    DuplicateItem = "E0104", "an item that is given twice",
+        "A description says each thing once, and each statement of a layout has each clause once. What replaces an item stands \
+         in another description, made from this one by `with`.";
+    FragmentsOverlap = "E0105", "two fragments that give the same item or the same bits",
+        "The fragments of a `with` have no order among them, so no two of them may define the same item or amend the same \
+         bits. The block that joins them may replace what both give.";
+    FieldCut = "E0106", "a field of which only a part is replaced",
+        "A row replaces the bits it names. Rows without a name and rows of an address are cut where needed; of a field the rest \
+         would keep its name and lose its meaning, so it is replaced whole.";
+    KindsDiffer = "E0107", "a layout of the wrong kind",
+        "`leaf x with` amends a leaf, a level lists no `root`, and each kind of layout has its own clauses.";
+    MissingItem = "E0108", "a format that lacks a part",
+        "A `format` has a word, a range of the VA, the width of the OA, levels and rules of change. A `base` may lack any of \
+         them, and cannot be bound.";
+    AmbiguousName = "E0109", "a name that is a field and a feature",
+        "In a `where` or a `forbid` a name is a field of the layout or a feature. One that is both could mean either.";
+    UnknownFeature = "E0801", "a feature that the format does not have",
+        "A client binds features by name. The complaint lists those of the format.";
+    UnknownParameter = "E0802", "a parameter that the format does not have",
+        "A client binds parameters by name; one that exists per level is `name` for all levels or `name.level` for one. The \
+         complaint lists those of the format.";
+    FeatureExcluded = "E0803", "a feature that this binding excludes",
+        "`feature a when c` is off where `c` fails. Asking for it nevertheless is more likely a mistake than a wish.";
+    ValueOutOfSet = "E0804", "a value that the parameter cannot have",
+        "The format lists the values of each parameter, and its proofs hold for these only.";
+    RootImpossible = "E0805", "a level that cannot be the root",
+        "The root is the level that holds the top bit of the VA; where a range is `widened` there is a choice, and `root` makes \
+         it. No other level translates the whole range.";
+    UnknownRange = "E0806", "a range that the format does not have",
+        "A format with several ranges of the VA names them; `range` chooses the one that the tables are for.";
+    TopBitMissed = "E0807", "levels that do not reach the top of the VA",
+        "Under this binding no level, widened or not, is indexed by the highest translated bit, or there is a gap below it.";
+    UnknownChoice = "E0808", "an attribute or a name that cannot be bound anew",
+        "Only the numbers of a `parameter attribute` are the client's to bind, and only for the names that the format lists.";
+    NumberTaken = "E0809", "a number that means two names or fits none",
+        "Each number of an enumeration means one name, each name keeps at least one number, and a number fits the bits of its \
+         fields.";
+    TooManyVariants = "E0810", "too much left to run time",
+        "Each combination of what is decided at run time is compiled in. Beyond 64 combinations the code would be larger than \
+         anyone wants; bind more of it. Widths of the OA and places of a bit do not count.";
+    BaseBound = "E0811", "a base cannot be bound",
+        "A `base` may lack parts; only a `format` stands for page tables that a machine walks.";
+    NothingLeft = "E0812", "a binding that no machine satisfies",
+        "Every combination of what is left to run time is excluded by the conditions of the features.";
 }
 
 impl fmt::Display for Code {

@@ -1,0 +1,132 @@
+//! Applies `with`: from the descriptions of a file as they were written to descriptions that stand for themselves.
+//!
+//! Three steps. [`draft`] merges the items of a description's parent, its fragments and its own block, an item replacing
+//! its namesake. [`layouts`] then follows the references between layouts, so that what derives from an amended layout
+//! follows the amendment. [`names`] looks up every name of a `format` and demands that nothing is missing; a `base` may
+//! lack parts, so its open ends are judged in the formats made from it.
+
+mod conflict;
+mod description;
+mod draft;
+mod family;
+mod layouts;
+mod names;
+mod rows;
+mod scope;
+
+use std::collections::BTreeSet;
+
+use crate::diagnostic::Diagnostic;
+use crate::tree;
+
+pub use description::{ClauseKind, Description, Documented, Feature, Layout, Parameter};
+
+/// Resolves every description of a file, in the order of the file.
+///
+/// All problems are reported, each once, in the order of the text. A description that is broken, or made from a broken
+/// one, is left out.
+#[must_use]
+pub fn resolve(file: &tree::File) -> (Vec<Description>, Vec<Diagnostic>) {
+    let mut complaints = Vec::new();
+    let drafts = family::drafts(file, &mut complaints);
+    let elsewhere = file_fields(file);
+    let mut descriptions = Vec::new();
+    for (format, draft) in file.formats.iter().zip(drafts) {
+        let Some(draft) = draft else { continue };
+        let mut own = Vec::new();
+        let description = describe(file, format, &draft, &elsewhere, &mut own);
+        if own.is_empty() {
+            descriptions.push(description);
+        }
+        complaints.append(&mut own);
+    }
+    (descriptions, in_order(complaints))
+}
+
+/// One description, as far as it can be told; `complaints` stays empty if it is whole.
+fn describe(
+    file: &tree::File,
+    format: &tree::Format,
+    draft: &draft::Draft,
+    elsewhere: &BTreeSet<&str>,
+    complaints: &mut Vec<Diagnostic>,
+) -> Description {
+    let mut description = Description {
+        kind: format.kind.value,
+        name: format.name.clone(),
+        docs: texts(&format.docs),
+        sources: texts(&file.docs),
+        lines: file.lines.clone(),
+        span: format.kind.span.to(format.name.span),
+        word: draft.word.as_ref().map(|item| item.node.clone()),
+        ranges: draft.ranges.clone(),
+        output: draft.output.as_ref().map(|item| item.node.clone()),
+        features: draft.features.clone(),
+        parameters: draft.parameters.clone(),
+        levels: highest_first(draft.levels.clone()),
+        layouts: layouts::resolve(format, draft, complaints),
+        attributes: draft.attributes.clone(),
+        update: draft.update.as_ref().map(|update| update.rules.clone()).unwrap_or_default(),
+    };
+    if format.kind.value == tree::FormatKind::Format {
+        drop_unsaid(&mut description, elsewhere);
+        names::missing(&description, draft, complaints);
+        names::check(&description, complaints);
+    }
+    description
+}
+
+/// Drops the attributes all of whose fields an amendment took away. A field that no description of the file has is a slip
+/// of the pen, and its attribute stays to be complained about.
+fn drop_unsaid(description: &mut Description, elsewhere: &BTreeSet<&str>) {
+    let here: BTreeSet<String> =
+        description.layouts.iter().flat_map(|layout| scope::fields(&layout.node)).map(Into::into).collect();
+    description.attributes.retain(|attribute| {
+        let gone = |field: &tree::Name| !here.contains(&field.value) && elsewhere.contains(field.value.as_str());
+        !attribute.node.fields.iter().all(gone)
+    });
+}
+
+/// The fields that any layout of the file has.
+fn file_fields(file: &tree::File) -> BTreeSet<&str> {
+    let items = file.formats.iter().flat_map(|format| &format.items);
+    let layouts = items.filter_map(|item| match &item.kind {
+        tree::ItemKind::Layout(layout) => Some(layout),
+        _ => None,
+    });
+    let rows = layouts.flat_map(|layout| &layout.parts).filter_map(|part| match &part.kind {
+        tree::PartKind::Row(row) => Some(row),
+        _ => None,
+    });
+    rows.flat_map(scope::row_fields).collect()
+}
+
+/// The lines of docs without their places.
+fn texts(docs: &[crate::span::Spanned<String>]) -> Vec<String> {
+    docs.iter().map(|line| line.value.clone()).collect()
+}
+
+/// Levels from the highest index bits to the lowest, where these are numbers; else as they are.
+fn highest_first(mut levels: Vec<Documented<tree::Level>>) -> Vec<Documented<tree::Level>> {
+    let top = |level: &Documented<tree::Level>| match level.node.index {
+        tree::LevelIndex::Bits(bits) => Some(bits.high.value.value),
+        tree::LevelIndex::Above { .. } => None,
+    };
+    if levels.iter().all(|level| top(level).is_some()) {
+        levels.sort_by_key(|level| core::cmp::Reverse(top(level)));
+    }
+    levels
+}
+
+/// The complaints in the order of the text, each once: what is wrong with a fragment is found in every format made from
+/// it.
+fn in_order(mut complaints: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    complaints.sort_by_key(|complaint| (complaint.span(), complaint.code));
+    let mut once: Vec<Diagnostic> = Vec::new();
+    for complaint in complaints {
+        if !once.contains(&complaint) {
+            once.push(complaint);
+        }
+    }
+    once
+}
