@@ -1,1 +1,52 @@
-//! To come.
+//! The page-table formats that ptgen ships: their texts, and one list of their names.
+
+/// A format file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct File {
+    /// The name of the file, relative to the folder of this package.
+    pub name: &'static str,
+    /// What it says.
+    pub text: &'static str,
+}
+
+/// A format that clients may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Builtin {
+    /// The name of the format.
+    pub name: &'static str,
+    /// The name of the file that describes it.
+    pub file: &'static str,
+    /// The text of that file.
+    pub text: &'static str,
+}
+
+/// All format files, in the order of their names.
+pub const FILES: &[File] = &[AARCH64, RISCV, X86_64];
+
+/// All formats, in the order of the files and of the descriptions in them. What a file calls a `base` is not listed.
+pub const FORMATS: &[Builtin] = &[
+    AARCH64.format("aarch64_stage1_4k"),
+    AARCH64.format("aarch64_stage1_4k_lpa2"),
+    RISCV.format("riscv_sv39"),
+    RISCV.format("riscv_sv48"),
+    RISCV.format("riscv_sv57"),
+    X86_64.format("x86_64_4level"),
+    X86_64.format("x86_64_5level"),
+    X86_64.format("x86_64"),
+];
+
+const AARCH64: File = File { name: "aarch64.ptf", text: include_str!("../aarch64.ptf") };
+const RISCV: File = File { name: "riscv.ptf", text: include_str!("../riscv.ptf") };
+const X86_64: File = File { name: "x86_64.ptf", text: include_str!("../x86_64.ptf") };
+
+/// The format of this name.
+#[must_use]
+pub fn format(name: &str) -> Option<&'static Builtin> {
+    FORMATS.iter().find(|format| format.name == name)
+}
+
+impl File {
+    const fn format(&self, name: &'static str) -> Builtin {
+        Builtin { name, file: self.name, text: self.text }
+    }
+}

@@ -28,7 +28,10 @@ pub fn print(file: &File) -> String {
     let widths =
         page::columns(file.formats.iter().map(|format| (one_line(format), &format.comments, format.docs.len())));
     for (format, widths) in file.formats.iter().zip(widths) {
-        let apart = before.is_some_and(|before| is_block(before) || is_block(format));
+        let apart = match before {
+            Some(before) => is_block(before) || is_block(format),
+            None => !file.docs.is_empty() && !format.docs.is_empty(),
+        };
         let first = page.is_empty();
         let comments = Comments { blank_before: format.comments.blank_before || apart, ..format.comments.clone() };
         page.head(&comments, &format.docs, first);

@@ -13,6 +13,8 @@ pub fn attach(file: &mut File, scan: &Scan<'_>) {
     let mut cursor = Cursor { scan, next: 0 };
     if let Some(first) = file.docs.first() {
         file.leading = cursor.before(first.span.start, &[]);
+        let last = file.docs.last().map_or(0, |doc| doc.span.end);
+        file.leading.before.extend(cursor.take(last));
     }
     for format in &mut file.formats {
         cursor.format(format);
