@@ -1,0 +1,146 @@
+//! The interface that all machines share, and how to find those that run here.
+
+use std::fmt;
+use std::io;
+use std::ops::Range;
+
+use crate::aarch64::QemuAArch64;
+use crate::riscv::QemuRiscV;
+use crate::x86_64::{Kvm, QemuX86_64};
+use crate::{Features, Image, MachineError, Mmu, Outcome, Probe};
+
+/// Something with an MMU that walks tables.
+pub trait Machine: fmt::Debug + Send + Sync {
+    /// The name by which reports call it.
+    fn name(&self) -> &str;
+
+    /// What its processor can do.
+    fn features(&self) -> &Features;
+
+    /// New zeroed memory with the base and size that this machine has.
+    ///
+    /// # Errors
+    /// If the operating system gives no such memory.
+    fn new_image(&self) -> io::Result<Image>;
+
+    /// The physical addresses that tables and probed pages may use: a range aligned to 1 GiB at its end, and containing
+    /// at least one whole aligned GiB.
+    fn memory(&self) -> Range<u64>;
+
+    /// What the tables under test must map beside what is tested. The ranges are outside [`memory`](Self::memory), and
+    /// a probe must not hit them.
+    fn reserved(&self) -> &[Reserved];
+
+    /// Whether a read or write that leads outside the memory reports its OA, too.
+    fn reaches_any_oa(&self) -> bool {
+        false
+    }
+
+    /// Whether this machine's answer to a probe counts.
+    ///
+    /// It does everywhere but under KVM on hosts without hardware for guests: they run a guest's users among the
+    /// host's own mappings, so the upper half is not the guest's there. Such probes come back as
+    /// [`Outcome::Unanswered`]. Whether a host is like that is tried once, not assumed.
+    fn answers(&self, _probe: &Probe) -> bool {
+        true
+    }
+
+    /// Walks the tables in `image` for each of `probes`, in order, and leaves the memory as the machine did.
+    ///
+    /// The processor's TLB is empty at first and is not flushed between probes.
+    ///
+    /// # Errors
+    /// If the machine does not start or does not finish, or if the arguments do not fit it.
+    fn probe(&self, image: &mut Image, mmu: &Mmu, probes: &[Probe]) -> Result<Vec<Outcome>, MachineError>;
+}
+
+/// A range that the tables under test must map, because the probing program lives there.
+///
+/// `va`, `oa` and `bytes` are multiples of 4 KiB. The mapping must not allow less than `rights`; its accessed and dirty
+/// bits may be clear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reserved {
+    /// Where it must appear.
+    pub va: u64,
+    /// The memory that must appear there.
+    pub oa: u64,
+    /// How much of it.
+    pub bytes: u64,
+    /// What must be allowed.
+    pub rights: Rights,
+}
+
+/// What the probing program does with a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rights {
+    /// The supervisor fetches; users must have no access (SMEP).
+    SupervisorText,
+    /// The supervisor loads and stores; users must have no access (SMAP).
+    SupervisorData,
+    /// Users fetch.
+    UserText,
+}
+
+impl Rights {
+    /// Whether stores are needed.
+    pub fn write(self) -> bool {
+        self == Self::SupervisorData
+    }
+
+    /// Whether fetches are needed.
+    pub fn fetch(self) -> bool {
+        self != Self::SupervisorData
+    }
+
+    /// Whether it is for users.
+    pub fn user(self) -> bool {
+        self == Self::UserText
+    }
+}
+
+/// The machines that run here, and those that do not.
+#[derive(Debug)]
+pub struct Available {
+    /// Machines that answered.
+    pub machines: Vec<Box<dyn Machine>>,
+    /// Machines that did not.
+    pub missing: Vec<Missing>,
+}
+
+impl Available {
+    /// The machine of that name.
+    pub fn machine(&self, name: &str) -> Option<&dyn Machine> {
+        self.machines.iter().find(|machine| machine.name() == name).map(AsRef::as_ref)
+    }
+}
+
+/// A machine that does not run here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// Its name.
+    pub name: &'static str,
+    /// What happened when it was tried.
+    pub reason: String,
+    /// How to get it.
+    pub remedy: &'static str,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.name, self.reason, self.remedy)
+    }
+}
+
+/// Tries every machine.
+pub fn available() -> Available {
+    let mut found = Available { machines: Vec::new(), missing: Vec::new() };
+    let mut add = |tried: Result<Box<dyn Machine>, Missing>| match tried {
+        Ok(machine) => found.machines.push(machine),
+        Err(missing) => found.missing.push(missing),
+    };
+    add(Kvm::find().map(|machine| Box::new(machine) as Box<dyn Machine>));
+    add(QemuX86_64::find().map(|machine| Box::new(machine) as Box<dyn Machine>));
+    add(QemuRiscV::find().map(|machine| Box::new(machine) as Box<dyn Machine>));
+    add(QemuAArch64::find().map(|machine| Box::new(machine) as Box<dyn Machine>));
+    found
+}

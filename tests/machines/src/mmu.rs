@@ -1,0 +1,174 @@
+//! How the MMU is set up: the root, and the control-register bits that change what tables mean.
+
+/// The configuration of an MMU.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mmu {
+    /// An x86-64 processor in long mode.
+    X86_64(X86_64Mmu),
+    /// A RISC-V hart.
+    RiscV(RiscVMmu),
+    /// Stage 1 of the EL1&0 regime of an AArch64 processor.
+    AArch64(AArch64Mmu),
+}
+
+impl From<X86_64Mmu> for Mmu {
+    fn from(mmu: X86_64Mmu) -> Self {
+        Self::X86_64(mmu)
+    }
+}
+
+impl From<RiscVMmu> for Mmu {
+    fn from(mmu: RiscVMmu) -> Self {
+        Self::RiscV(mmu)
+    }
+}
+
+impl From<AArch64Mmu> for Mmu {
+    fn from(mmu: AArch64Mmu) -> Self {
+        Self::AArch64(mmu)
+    }
+}
+
+/// Control registers of x86-64 (Intel SDM vol. 3A, 2.5 "Control Registers" and 5.1.1 "Four Paging Modes").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct X86_64Mmu {
+    /// Physical address of the root table (`CR3`).
+    pub root: u64,
+    /// Five levels and not four (`CR4.LA57`).
+    pub five_levels: bool,
+    /// `EFER.NXE`: bit 63 forbids fetches; otherwise it is reserved.
+    pub no_execute: bool,
+    /// `CR0.WP`: read-only pages bind the supervisor, too.
+    pub write_protect: bool,
+    /// `CR4.SMEP`: the supervisor cannot fetch from user pages.
+    pub smep: bool,
+    /// `CR4.SMAP`: the supervisor cannot touch user pages.
+    pub smap: bool,
+    /// `CR4.PKE` with this value of `PKRU`: protection keys of user pages count.
+    pub protection_keys: Option<u32>,
+}
+
+impl X86_64Mmu {
+    /// Four levels at `root`; no-execute and write-protect on, the rest off.
+    pub fn four_levels(root: u64) -> Self {
+        Self {
+            root,
+            five_levels: false,
+            no_execute: true,
+            write_protect: true,
+            smep: false,
+            smap: false,
+            protection_keys: None,
+        }
+    }
+
+    /// Five levels at `root`; no-execute and write-protect on, the rest off.
+    pub fn five_levels(root: u64) -> Self {
+        Self { five_levels: true, ..Self::four_levels(root) }
+    }
+}
+
+/// The translation mode of RISC-V (`satp.MODE`; Privileged Architecture, "Supervisor Address Translation and
+/// Protection Register").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RiscVMode {
+    /// Three levels.
+    Sv39,
+    /// Four levels.
+    Sv48,
+    /// Five levels.
+    Sv57,
+}
+
+/// Control registers of RISC-V.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RiscVMmu {
+    /// Physical address of the root table.
+    pub root: u64,
+    /// The translation mode.
+    pub mode: RiscVMode,
+    /// `mstatus.SUM`: the supervisor may load from and store to user pages.
+    pub supervisor_user_memory: bool,
+    /// `mstatus.MXR`: executable pages can be read.
+    pub executable_readable: bool,
+    /// `menvcfg.PBMTE`: bits 62 and 61 are a memory type (Svpbmt); otherwise they are reserved.
+    pub memory_types: bool,
+}
+
+impl RiscVMmu {
+    /// The mode `mode` at `root`; SUM on, MXR off, Svpbmt on.
+    pub fn new(root: u64, mode: RiscVMode) -> Self {
+        Self { root, mode, supervisor_user_memory: true, executable_readable: false, memory_types: true }
+    }
+}
+
+/// Which half of the address space AArch64 tables describe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Half {
+    /// VAs whose upper bits are 0, by `TTBR0_EL1`.
+    Lower,
+    /// VAs whose upper bits are 1, by `TTBR1_EL1`.
+    Upper,
+}
+
+/// The translation granule of AArch64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Granule {
+    /// 4 KiB.
+    K4,
+    /// 16 KiB.
+    K16,
+    /// 64 KiB.
+    K64,
+}
+
+/// Control registers of AArch64 (Arm DDI 0487, `TCR_EL1`, `TTBR0_EL1`, `MAIR_EL1`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AArch64Mmu {
+    /// Physical address of the root table.
+    pub root: u64,
+    /// The half of the address space that the tables describe. The machine keeps the other half for itself.
+    pub half: Half,
+    /// Bits of a VA within the half (64 minus `TCR_EL1.T0SZ`).
+    pub va_bits: u8,
+    /// The granule.
+    pub granule: Granule,
+    /// `TCR_EL1.DS`: 52-bit descriptors of the 4 KiB and 16 KiB granules, without shareability.
+    pub lpa2: bool,
+    /// Bits of an OA: 32, 36, 40, 42, 44, 48 or 52 (`TCR_EL1.IPS`).
+    pub oa_bits: u8,
+    /// Hardware sets the access flag (`TCR_EL1.HA`) when it walks for an access of its own.
+    pub hardware_accessed: bool,
+    /// Hardware clears read-only where a descriptor lets it (`TCR_EL1.HD`); needs `hardware_accessed`.
+    pub hardware_dirty: bool,
+    /// Attributes in table descriptors count (the inverse of `TCR_EL1.HPD0`).
+    pub hierarchical: bool,
+    /// `MAIR_EL1`: the memory types.
+    pub mair: u64,
+}
+
+impl AArch64Mmu {
+    /// `MAIR_EL1` with slot 0 normal write-back, 1 normal non-cacheable, 2 device nGnRE, 3 device nGnRnE.
+    pub const MAIR: u64 = 0x0004_44ff;
+
+    /// The lower half with 48 bits of VA and OA and 4 KiB pages; no hardware updates, hierarchical attributes count.
+    pub fn stage1_4k(root: u64) -> Self {
+        Self {
+            root,
+            half: Half::Lower,
+            va_bits: 48,
+            granule: Granule::K4,
+            lpa2: false,
+            oa_bits: 48,
+            hardware_accessed: false,
+            hardware_dirty: false,
+            hierarchical: true,
+            mair: Self::MAIR,
+        }
+    }
+
+    /// As [`stage1_4k`](Self::stage1_4k) with 52 bits of VA and OA.
+    pub fn stage1_4k_lpa2(root: u64) -> Self {
+        Self { va_bits: 52, lpa2: true, oa_bits: 52, ..Self::stage1_4k(root) }
+    }
+}
