@@ -6,6 +6,7 @@
 
 pub mod binding;
 pub mod diagnostic;
+pub mod emit;
 pub mod model;
 pub mod parse;
 pub mod print;

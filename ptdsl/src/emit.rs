@@ -1,0 +1,7 @@
+//! Rust tokens of a family of models.
+
+mod cube;
+mod expr;
+mod merge;
+mod scatter;
+mod show;
