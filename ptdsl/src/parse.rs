@@ -55,7 +55,10 @@ pub fn parse(text: &str) -> Result<File, Vec<Diagnostic>> {
             Err(error) => error::Unexpected::new(&scan, &error),
         };
         let go_on = error.is_local() && recover::leave_out(&mut left, &scan, error.at());
-        diagnostics.push(error.diagnostic());
+        let found = error.diagnostic();
+        if diagnostics.iter().all(|earlier| earlier.span() != found.span()) {
+            diagnostics.push(found);
+        }
         if !go_on {
             break;
         }

@@ -44,7 +44,7 @@ pub fn print(file: &File) -> String {
 }
 
 fn is_block(format: &Format) -> bool {
-    format.with.is_none() || !format.items.is_empty() || !format.trailing.before.is_empty()
+    !format.items.is_empty() || !format.trailing.before.is_empty() || format.comments.opening.is_some()
 }
 
 /// The start of the line of a format.
@@ -54,7 +54,8 @@ fn one_line(format: &Format) -> Statement {
         FormatKind::Base => "base",
     };
     let name = format!("{kind} {}", format.name.value);
-    let Some(with) = &format.with else { return Statement::plain(name) };
+    let end = if is_block(format) { "" } else { ";" };
+    let Some(with) = &format.with else { return Statement::plain(name + end) };
     let mut made = format!("= {} with", with.parent.value);
     if !with.fragments.is_empty() {
         made.push(' ');
@@ -63,7 +64,6 @@ fn one_line(format: &Format) -> Statement {
     if is_block(format) {
         return Statement::plain(format!("{name} {made}"));
     }
-    let end = if with.fragments.is_empty() { " ;" } else { ";" };
     Statement { cells: vec![name], pieces: vec![made + end] }
 }
 

@@ -31,6 +31,10 @@ struct Cursor<'s, 't> {
 impl Cursor<'_, '_> {
     fn format(&mut self, format: &mut Format) {
         format.comments = self.before(format.span.start, &format.docs);
+        if self.scan.token_before(format.span.end).is_some_and(|last| self.scan.is(last, ";")) {
+            self.inside(format.span, &mut format.comments);
+            return;
+        }
         self.open(format.span, &mut format.comments);
         for item in &mut format.items {
             self.item(item);

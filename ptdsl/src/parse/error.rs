@@ -38,9 +38,10 @@ pub fn before_parsing(scan: &Scan<'_>) -> Vec<Diagnostic> {
 
 fn unknown(scan: &Scan<'_>, token: Token) -> Diagnostic {
     let text = scan.text_of(token);
-    let found = Diagnostic::new(Code::UnknownCharacter, format!("found {text:?}, which the language does not use"))
-        .label(token.span, "");
+    let message = format!("found `{}`, which the language does not use", text.escape_debug());
+    let found = Diagnostic::new(Code::UnknownCharacter, message).label(token.span, "");
     match text {
+        _ if text.chars().any(char::is_alphabetic) => found.help("names consist of the letters a to z, digits and `_`"),
         "." | "..." | "-" | ":" | "…" | "–" => found.help("a range of bits is written `51..12`"),
         "+" => found.help("fields are joined by listing them: `(a, b)`"),
         "!" | "~" => found.help("write `not`"),
@@ -109,7 +110,8 @@ impl<'s, 't> Unexpected<'s, 't> {
 
     /// Where it is.
     pub fn at(&self) -> usize {
-        self.found.map_or(self.at, |token| token.span.start)
+        let docs = self.found.and_then(|token| self.stray_docs(token));
+        docs.or(self.found).map_or(self.at, |token| token.span.start)
     }
 
     /// Whether what follows can be looked at without this statement: not if a brace seems to be missing.
@@ -121,7 +123,7 @@ impl<'s, 't> Unexpected<'s, 't> {
     pub fn diagnostic(&self) -> Diagnostic {
         let Some(token) = self.found else { return self.at_the_end() };
         if let Some(docs) = self.stray_docs(token) {
-            return docs;
+            return stray(docs);
         }
         let text = self.scan.text_of(token);
         let admits_name = self.expected.iter().copied().any(grammar::admits_name);
@@ -134,14 +136,16 @@ impl<'s, 't> Unexpected<'s, 't> {
             let help = format!("choose another name, such as `{text}_bits`");
             return self.with_expected(Diagnostic::new(Code::KeywordAsName, message).label(token.span, "")).help(help);
         }
-        let diagnostic = Diagnostic::new(Code::UnexpectedText, format!("found {}", self.description(token)))
-            .label(token.span, self.short_expectation());
-        let diagnostic = self.with_expected(self.with_block(diagnostic));
-        match self.meant(token) {
-            Some(word) => diagnostic.help(format!("did you mean `{word}`?")),
-            None if self.lacks_semicolon() => diagnostic.help("end the statement before it with `;`"),
-            None if self.begins_outer_statement() => diagnostic.help("close the block before it with `}`"),
-            None => diagnostic,
+        let diagnostic = Diagnostic::new(Code::UnexpectedText, format!("found {}", self.description(token)));
+        let diagnostic = self.with_expected(diagnostic.label(token.span, ""));
+        if let Some(help) = self.meant(token) {
+            diagnostic.help(help)
+        } else if self.begins_outer_statement() {
+            self.with_block(diagnostic).help("close the block before it with `}`")
+        } else if let Some(end) = self.missing_semicolon() {
+            diagnostic.label(end, "here the statement could end").help("end the statement before it with `;`")
+        } else {
+            diagnostic
         }
     }
 
@@ -155,18 +159,19 @@ impl<'s, 't> Unexpected<'s, 't> {
                 .label(brace.span, "this brace is not closed")
                 .label(end, "the file ends here")
                 .help("add `}`"),
-            None => self.with_expected(
-                Diagnostic::new(Code::UnexpectedText, "found the end of the file").label(end, self.short_expectation()),
-            ),
+            None => {
+                self.with_expected(Diagnostic::new(Code::UnexpectedText, "found the end of the file").label(end, ""))
+            }
         }
     }
 
-    fn stray_docs(&self, token: Token) -> Option<Diagnostic> {
+    /// Docs, where they or what follows them was found.
+    fn stray_docs(&self, token: Token) -> Option<Token> {
         if matches!(token.kind, Kind::Doc | Kind::FileDoc) {
-            return Some(stray(token));
+            return Some(token);
         }
         let before = self.scan.token_before(token.span.start).filter(|before| before.kind == Kind::Doc)?;
-        (self.scan.is(token, "}") || self.scan.text_of(token) == "else").then(|| stray(before))
+        (self.scan.is(token, "}") || self.scan.text_of(token) == "else").then_some(before)
     }
 
     fn malformed_name(&self, token: Token) -> Diagnostic {
@@ -192,28 +197,20 @@ impl<'s, 't> Unexpected<'s, 't> {
 
     /// Shows the block that could have ended here.
     fn with_block(&self, diagnostic: Diagnostic) -> Diagnostic {
-        let open = self.scan.open_braces(self.at());
-        match open.last().filter(|_| self.expected.contains(&Rule::close_brace)) {
+        match self.scan.open_braces(self.at()).last() {
             Some(brace) => diagnostic.label(brace.span, "in this block"),
             None => diagnostic,
         }
     }
 
-    fn short_expectation(&self) -> String {
-        match self.expectations().as_slice() {
-            [only] => format!("expected {only}"),
-            _ => "not expected here".to_owned(),
-        }
-    }
-
-    /// What was expected, in words: keywords and marks after descriptions, each in the order of the grammar.
+    /// What was expected, in the order of the grammar.
     fn expectations(&self) -> Vec<String> {
         let mut rules = self.expected.clone();
         rules.sort_unstable();
         let mut words = Vec::new();
-        for description in rules.into_iter().filter_map(grammar::description) {
-            if !words.contains(&description) {
-                words.push(description);
+        for choice in rules.into_iter().flat_map(grammar::choices) {
+            if !words.contains(&choice) {
+                words.push(choice);
             }
         }
         words
@@ -228,22 +225,27 @@ impl<'s, 't> Unexpected<'s, 't> {
         }
     }
 
-    /// The keyword that a word was probably meant to be.
+    /// Which keyword was probably misspelt: the word found, or the name before it.
     fn meant(&self, token: Token) -> Option<String> {
-        if token.kind != Kind::Word {
+        let expected = self.expectations();
+        let possible = expected.iter().filter_map(|choice| choice.strip_prefix('`')?.strip_suffix('`'));
+        if let Some(word) = nearest(self.scan.text_of(token), possible).filter(|_| token.kind == Kind::Word) {
+            return Some(format!("did you mean `{word}`?"));
+        }
+        let before = self.scan.token_before(self.at()).filter(|before| before.kind == Kind::Word)?;
+        let (before, keywords) = (self.scan.text_of(before), grammar::keywords());
+        if keywords.iter().any(|word| word == before) {
             return None;
         }
-        let mut possible: Vec<String> = self.expected.iter().copied().filter_map(grammar::keyword).collect();
-        let beginnings = self.expected.iter().copied().flat_map(grammar::beginnings);
-        possible.extend(beginnings.map(|&word| word.to_owned()));
-        nearest(self.scan.text_of(token), possible.iter().map(String::as_str)).map(str::to_owned)
+        let word = nearest(before, keywords.iter().map(String::as_str))?;
+        Some(format!("did you mean `{word}` instead of `{before}`?"))
     }
 
-    /// Whether the only thing amiss may be the end of the statement on an earlier line.
-    fn lacks_semicolon(&self) -> bool {
-        let end = self.scan.token_before(self.at()).map_or(0, |token| token.span.end);
-        let between = self.scan.text.get(end..self.at()).unwrap_or_default();
-        self.expected.contains(&Rule::semicolon) && between.contains('\n')
+    /// The end of the line before, if the statement there could end.
+    fn missing_semicolon(&self) -> Option<Span> {
+        let end = self.scan.token_before(self.at())?.span.end;
+        let between = self.scan.text.get(end..self.at())?;
+        (self.expected.contains(&Rule::semicolon) && between.contains('\n')).then(|| Span::new(end, end))
     }
 
     /// Whether what was found begins a statement of an outer block, so that a `}` seems to be missing before it.

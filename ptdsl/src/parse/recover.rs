@@ -1,6 +1,6 @@
 //! Going on after an error: the statement around it is overwritten with spaces, so that offsets stay what they are.
 
-use super::scan::{Scan, Token};
+use super::scan::{Kind, Scan, Token};
 
 /// Overwrites the statement around an offset with spaces. Says whether there was one to overwrite.
 pub fn leave_out(left: &mut String, scan: &Scan<'_>, offset: usize) -> bool {
@@ -14,8 +14,12 @@ pub fn leave_out(left: &mut String, scan: &Scan<'_>, offset: usize) -> bool {
     true
 }
 
-/// From behind the last `;`, `{` or `}` before the offset to the `;` or block that ends the statement.
+/// From behind the last `;`, `{` or `}` before the offset to the `;` or block that ends the statement; of docs only the
+/// line.
 fn statement(scan: &Scan<'_>, offset: usize) -> Option<(usize, usize)> {
+    if let Some(docs) = scan.token_at(offset).filter(|token| matches!(token.kind, Kind::Doc | Kind::FileDoc)) {
+        return Some((docs.span.start, docs.span.end));
+    }
     let ends = |token: &&Token| [";", "{", "}"].iter().any(|mark| scan.is(**token, mark));
     let at = scan.tokens.partition_point(|token| token.span.end <= offset);
     let start = scan.tokens[..at].iter().rfind(ends).map_or(0, |token| token.span.end);
