@@ -44,8 +44,9 @@ pub enum Value {
 
 /// A format under a binding that leaves some things to run time: one model for each combination of these.
 ///
-/// Parameters out of a long span (more than 16 values) that only bound an address or place a bit are not enumerated;
-/// they appear inside the models as `Bits::Runtime`. All models have the same attributes by name.
+/// Parameters out of a long span (more than 4 values) that only bound the width of an address or place a bit are not
+/// enumerated; they appear inside the models as `Bits::Runtime`. All models have the same attributes by name, in the same
+/// order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Family {
     /// What is decided at run time by enumeration, in the order of the description. Empty if all is bound.

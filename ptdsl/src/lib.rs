@@ -4,6 +4,7 @@
 //! proven) → reference walker, documentation and Rust tokens. What is wrong at any stage is a
 //! [`diagnostic::Diagnostic`].
 
+pub mod bind;
 pub mod binding;
 pub mod diagnostic;
 pub mod emit;
@@ -14,6 +15,7 @@ pub mod resolve;
 pub mod span;
 pub mod tree;
 
+pub use bind::bind;
 pub use parse::parse;
 pub use print::print;
 pub use resolve::resolve;

@@ -24,15 +24,19 @@ pub struct Format {
     pub features: BTreeMap<String, bool>,
     /// What each parameter is bound to. Parameters that exist per level are named `parameter.level`.
     pub parameters: BTreeMap<String, Bits>,
+    /// The addresses that parameters stand for (`address per level`), named like the parameters; `None` if decided at
+    /// run time.
+    pub addresses: BTreeMap<String, Option<u128>>,
     /// The ranges of VA that have a root of their own, in the order of the description.
     pub ranges: Vec<Range>,
     /// Width of the OA in bits.
     pub output: Bits,
     /// The levels that this binding uses, from the root (of the widest range) to the lowest.
     pub levels: Vec<Level>,
-    /// Every layout that some level uses, and then the layouts of root words.
+    /// Every layout that some level uses, and then the layouts of root words. A layout that is not the same at every
+    /// level (its reserved low bits differ, say) is here once for each shape, under one name.
     pub layouts: Vec<Layout>,
-    /// The layout of the word that names the root, as an index into `layouts`.
+    /// The layout of the word that names the root of the range that the client chose, as an index into `layouts`.
     pub root_word: Option<usize>,
     /// Everything that a leaf says beside its OA, in the order of first mention, each name once.
     pub attributes: Vec<Attribute>,
@@ -56,12 +60,15 @@ pub enum Bits {
     },
 }
 
-/// A set of bits of a word: `fixed`, less what parameters bound at run time take away, plus what they add.
+/// A set of bits of a word.
+///
+/// A bit is in if it is in `fixed` or a candidate of some `parametric` part, and every part that has it as a candidate
+/// lets it in. Bits of `fixed` are not candidates unless a part may take them away.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Mask {
     /// The bits that are in whatever the parameters are.
     pub fixed: u128,
-    /// Bits that are in where the condition on a run-time parameter holds.
+    /// Bits that are in only where the rules on run-time parameters hold.
     pub parametric: Vec<ParametricBits>,
 }
 
@@ -121,6 +128,8 @@ pub struct Range {
     pub root_index_bits: u32,
     /// lg2 of the bytes to which a root is aligned.
     pub root_align_lg2: u32,
+    /// The layout of the word that names this root, as an index into `Format::layouts`.
+    pub root_word: Option<usize>,
 }
 
 /// What the bits above the translated ones hold.
@@ -163,6 +172,8 @@ pub struct Level {
     pub entries: Vec<Entry>,
     /// What an emptied slot holds, by range (as in `Format::ranges`).
     pub empty: Vec<u128>,
+    /// The parameter, bound at run time, whose address an emptied slot stores beside the bits of `empty`.
+    pub empty_address: Option<String>,
 }
 
 /// A layout that a word of a level may have.
@@ -191,15 +202,15 @@ pub struct Layout {
     pub rows: Vec<Row>,
     /// What makes a word one of this layout: its constants and its `where`.
     pub identity: Test,
-    /// Identified words that are refused: `forbid`, values that an attribute reserves, children that are not below.
-    /// Reserved bits are not in here.
+    /// Identified words that are refused: `forbid`, values that an attribute reserves (not in absent words), children
+    /// that are not below, sizes that a `run … in ones` does not have. Reserved bits are not in here.
     pub refused: Vec<Test>,
     /// The bits that must have the values of `reserved_value`: `reserved` rows, stored address bits above the width or
-    /// below the alignment, run patterns other than `Run::in_ones`.
+    /// below the alignment, run patterns other than `Run::in_ones`, `slots_lg2`.
     pub reserved: Mask,
     /// What the bits of `reserved` must be.
     pub reserved_value: u128,
-    /// What `ignored` bits and constants are written as; zero elsewhere.
+    /// What `ignored` bits, constants and `last_slot` (of a whole child) are written as; zero elsewhere.
     pub written: u128,
     /// The bits marked `ignored`.
     pub ignored: u128,
@@ -443,7 +454,8 @@ pub enum Source {
 /// Fields whose joined bits mean one or more attributes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// The fields, the highest first; one that this layout lacks reads zero. Their widths in bits.
+    /// The fields, the highest first, each with its width in bits and its value in its own polarity; one that this
+    /// layout lacks reads zero.
     pub fields: Vec<(String, u32)>,
     /// The attributes that the joined bits say.
     pub names: Vec<String>,
