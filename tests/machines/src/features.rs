@@ -32,7 +32,7 @@ pub struct X86_64Features {
     pub va_bits: u8,
 }
 
-/// What a trial shows: RISC-V has no register that tells.
+/// What a trial shows: supervisors have no register that tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RiscVFeatures {
     /// Four levels.
@@ -43,8 +43,14 @@ pub struct RiscVFeatures {
     pub svnapot: bool,
     /// Memory types in entries (Svpbmt).
     pub svpbmt: bool,
-    /// The hart sets accessed and dirty bits (Svadu); otherwise it faults (Svade).
-    pub sets_accessed_dirty: bool,
+    /// The hart can be made to set accessed and dirty bits itself (Svadu).
+    pub svadu: bool,
+    /// The hart can be made to fault where it would have to (Svade).
+    pub svade: bool,
+    /// Reserved bits fault even where the hart has runs or memory types. QEMU 7.2 ignores them then; without
+    /// either ([`RiscVMmu::runs`](crate::RiscVMmu::runs), [`RiscVMmu::memory_types`](crate::RiscVMmu::memory_types))
+    /// they always fault.
+    pub checks_reserved: bool,
 }
 
 /// What the identification registers say (Arm DDI 0487, `ID_AA64MMFR0_EL1` to `ID_AA64MMFR2_EL1`).

@@ -91,14 +91,26 @@ pub struct RiscVMmu {
     pub supervisor_user_memory: bool,
     /// `mstatus.MXR`: executable pages can be read.
     pub executable_readable: bool,
+    /// The hart has runs of 64 KiB (Svnapot); otherwise bit 63 is reserved.
+    pub runs: bool,
     /// `menvcfg.PBMTE`: bits 62 and 61 are a memory type (Svpbmt); otherwise they are reserved.
     pub memory_types: bool,
+    /// `menvcfg.ADUE`: the hart sets accessed and dirty bits (Svadu); otherwise it faults (Svade).
+    pub hardware_accessed_dirty: bool,
 }
 
 impl RiscVMmu {
-    /// The mode `mode` at `root`; SUM on, MXR off, Svpbmt on.
+    /// The mode `mode` at `root`; SUM on, MXR off, Svnapot, Svpbmt and Svadu on.
     pub fn new(root: u64, mode: RiscVMode) -> Self {
-        Self { root, mode, supervisor_user_memory: true, executable_readable: false, memory_types: true }
+        Self {
+            root,
+            mode,
+            supervisor_user_memory: true,
+            executable_readable: false,
+            runs: true,
+            memory_types: true,
+            hardware_accessed_dirty: true,
+        }
     }
 }
 
