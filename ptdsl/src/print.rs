@@ -39,7 +39,7 @@ pub fn print(file: &File) -> String {
         before = Some(format);
     }
     let first = page.is_empty();
-    page.head(&file.trailing, &[], first);
+    page.tail(&file.trailing, first);
     page.finish()
 }
 
@@ -84,7 +84,7 @@ fn print_format(page: &mut Page, format: &Format, widths: &[usize]) {
             _ => page.statement(&statement(item), &widths, &item.comments),
         }
     }
-    page.head(&format.trailing, &[], format.items.is_empty());
+    page.tail(&format.trailing, format.items.is_empty());
     page.close(&format.comments);
 }
 

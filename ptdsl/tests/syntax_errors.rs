@@ -94,6 +94,13 @@ fn nesting_is_limited_by_depth_and_not_by_length() {
 }
 
 #[test]
+fn the_deepest_nesting_needs_little_stack() {
+    let text = format!("format a {{ feature f when {}c{}; }}", "not (".repeat(32), ")".repeat(32));
+    let parsed = std::thread::Builder::new().stack_size(1 << 20).spawn(move || ptdsl::parse(&text).is_ok());
+    assert_eq!(parsed.expect("a thread starts").join().ok(), Some(true));
+}
+
+#[test]
 fn any_text_is_either_parsed_or_refused() {
     let whole = include_str!("trials/t06_aarch64_stage1.ptf");
     for (end, _) in whole.char_indices().step_by(19) {

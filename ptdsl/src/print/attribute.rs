@@ -30,9 +30,12 @@ pub fn print_attribute(page: &mut Page, attribute: &Attribute, comments: &Commen
         page.head(&value.comments, &value.docs, place == 0);
         page.line(&line, value.comments.after.as_deref());
     }
-    page.head(trailing, &[], attribute.values.is_empty());
-    if let Some(otherwise) = otherwise {
-        page.line(otherwise, trailing.after.as_deref());
+    match otherwise {
+        Some(otherwise) => {
+            page.head(trailing, &[], attribute.values.is_empty());
+            page.line(otherwise, trailing.after.as_deref());
+        }
+        None => page.tail(trailing, attribute.values.is_empty()),
     }
     page.close(comments);
 }
@@ -58,7 +61,7 @@ pub fn print_update(page: &mut Page, update: &Update, comments: &Comments) {
         page.head(&rule.comments, &[], place == 0);
         page.line(&line, rule.comments.after.as_deref());
     }
-    page.head(&update.trailing, &[], update.rules.is_empty());
+    page.tail(&update.trailing, update.rules.is_empty());
     page.close(comments);
 }
 

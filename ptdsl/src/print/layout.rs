@@ -25,7 +25,7 @@ pub fn print(page: &mut Page, layout: &Layout, comments: &Comments) {
         let deeper = if place(part).is_some() { widest + 2 } else { 4 };
         page.filled(&statement(part), &[widest + 1], deeper, &part.comments);
     }
-    page.head(&layout.trailing, &[], layout.parts.is_empty());
+    page.tail(&layout.trailing, layout.parts.is_empty());
     page.close(comments);
 }
 

@@ -96,6 +96,13 @@ impl Page {
         }
     }
 
+    /// The comments at the end of a block.
+    pub fn tail(&mut self, comments: &Comments, first: bool) {
+        if !comments.before.is_empty() {
+            self.head(comments, &[], first);
+        }
+    }
+
     /// A line of docs or a comment.
     pub fn marked(&mut self, mark: &str, text: &str) {
         let line = format!("{mark} {text}");
