@@ -53,16 +53,16 @@ pub struct RiscVFeatures {
     pub checks_reserved: bool,
 }
 
-/// What the identification registers say (Arm DDI 0487, `ID_AA64MMFR0_EL1` to `ID_AA64MMFR2_EL1`).
+/// What the identification registers say (Arm DDI 0487, `ID_AA64MMFR0_EL1` to `ID_AA64MMFR2_EL1`), and a trial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AArch64Features {
     /// Bits of a physical address.
     pub oa_bits: u8,
     /// VAs of 52 bits with the 64 KiB granule (FEAT_LVA).
     pub lva: bool,
-    /// The 4 KiB granule, and whether it has 52-bit descriptors (FEAT_LPA2).
+    /// The 4 KiB granule.
     pub granule_4k: bool,
-    /// 52-bit descriptors with the 4 KiB granule.
+    /// 52-bit descriptors with the 4 KiB granule (FEAT_LPA2).
     pub lpa2_4k: bool,
     /// The 16 KiB granule.
     pub granule_16k: bool,
@@ -76,4 +76,6 @@ pub struct AArch64Features {
     pub hardware_dirty: bool,
     /// Attributes in table descriptors can be switched off (FEAT_HPDS).
     pub hierarchical_off: bool,
+    /// A block at level 0, which only LPA2 has, faults without LPA2. QEMU 7.2 takes it as a block.
+    pub checks_block_levels: bool,
 }

@@ -42,6 +42,7 @@ fn tables<'a>(machine: &dyn Machine, image: &'a Image, levels: u32) -> Tables<'a
         image,
         root,
         levels,
+        va_bits: 12 + 9 * levels,
         free: root + PAGE,
         pointer: |table| entry(table) | V,
         target: |word| (word & 0x003f_ffff_ffff_fc00) << 2,

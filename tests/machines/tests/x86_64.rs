@@ -42,6 +42,7 @@ fn tables<'a>(machine: &dyn Machine, image: &'a Image, levels: u32) -> Tables<'a
         image,
         root,
         levels,
+        va_bits: 12 + 9 * levels,
         free: root + PAGE,
         pointer: |table| table | P | W | U,
         target: |word| word & 0x000f_ffff_ffff_f000,

@@ -1,48 +1,134 @@
-//! The place of KVM on hosts of other architectures.
+//! AArch64: QEMU's `virt` machine without firmware.
+//!
+//! The stub is at EL2 and walks the tables of the EL1&0 regime with the address-translation instructions, so that any
+//! OA can be checked, with memory behind it or not. A fetch needs a visit to EL1 or EL0; the exception vectors that
+//! bring it back are mapped by a table of the stub's own, in the half of the address space that is not under test. So
+//! the tables under test need to map nothing.
+
+mod outcome;
+mod registers;
+mod stub;
 
 use std::io;
 use std::ops::Range;
 
+use crate::control::{self, Control};
 use crate::machine::{Machine, Missing, Reserved};
-use crate::{Features, Image, MachineError, Mmu, Outcome, Probe};
+use crate::qemu::Qemu;
+use crate::{AArch64Features, AArch64Mmu, Access, Features, Image, MachineError, Mmu, Outcome, Probe};
 
-/// A machine that does not exist here.
+const NAME: &str = "QEMU AArch64";
+const PROGRAM: &str = "qemu-system-aarch64";
+const REMEDY: &str = "install the Debian package qemu-system-arm";
+
+/// Where the memory of the `virt` machine begins.
+const BASE: u64 = 0x4000_0000;
+/// Bytes of memory.
+const BYTES: u64 = 4 << 30;
+/// The control area: behind the device tree, which the emulator writes at the beginning.
+const CONTROL: u64 = BASE + 0x20_0000;
+/// What is left for tables and pages: all but the first GiB.
+const USABLE: u64 = 0x8000_0000;
+
+/// An emulated AArch64 processor.
 #[derive(Debug)]
-pub(crate) enum QemuAArch64 {}
+pub(crate) struct QemuAArch64 {
+    qemu: Qemu,
+    features: Features,
+    aarch64: AArch64Features,
+}
 
 impl QemuAArch64 {
-    /// Says why there is none.
+    /// Starts the emulator once and asks its processor what it can do.
     pub(crate) fn find() -> Result<Self, Missing> {
-        Err(Missing {
-            name: "QemuAArch64",
-            reason: "this host is not an x86-64 processor".to_owned(),
-            remedy: "use an x86-64 Linux host",
-        })
+        Qemu::version(PROGRAM, NAME, REMEDY)?;
+        Self::start().map_err(|error| Missing { name: NAME, reason: error.to_string(), remedy: REMEDY })
+    }
+
+    fn start() -> Result<Self, MachineError> {
+        let loader = format!("loader,addr={CONTROL:#x},cpu-num=0");
+        let qemu = Qemu {
+            program: PROGRAM,
+            machine: "virt,virtualization=on",
+            arguments: ["-cpu", "max", "-device", &loader, "-semihosting-config", "enable=on,target=native"]
+                .map(Into::into)
+                .into(),
+        };
+        let image = Image::new(BASE, BYTES)?;
+        let control = Control::new(&image, CONTROL);
+        control.load(&[], |probe| probe.va);
+        stub::install(control);
+        registers::Registers::default().store(control);
+        qemu.run(&image, control)?;
+        let mut aarch64 = registers::features([0, 1, 2].map(|index| control.report(index)));
+        aarch64.checks_block_levels = Self::refuses_level_0_block(&qemu, &aarch64, &image)?;
+        Ok(Self { qemu, features: Features::AArch64(aarch64.clone()), aarch64 })
+    }
+
+    /// Tries a block of 512 GiB in tables that cannot have one.
+    fn refuses_level_0_block(qemu: &Qemu, features: &AArch64Features, image: &Image) -> Result<bool, MachineError> {
+        // A block, with the access flag (Arm DDI 0487, "Block descriptor and Page descriptor formats").
+        image.write_u64(USABLE, 1 | 1 << 10);
+        let probe = Probe::supervisor(0, Access::Read);
+        let outcomes = probe_with(qemu, features, image, &AArch64Mmu::stage1_4k(USABLE), &[probe])?;
+        Ok(outcomes[0].fault().is_some())
     }
 }
 
 impl Machine for QemuAArch64 {
     fn name(&self) -> &str {
-        match *self {}
+        NAME
     }
 
     fn features(&self) -> &Features {
-        match *self {}
+        &self.features
     }
 
     fn new_image(&self) -> io::Result<Image> {
-        match *self {}
+        Image::new(BASE, BYTES)
     }
 
     fn memory(&self) -> Range<u64> {
-        match *self {}
+        USABLE..BASE + BYTES
     }
 
     fn reserved(&self) -> &[Reserved] {
-        match *self {}
+        &[]
     }
 
-    fn probe(&self, _: &mut Image, _: &Mmu, _: &[Probe]) -> Result<Vec<Outcome>, MachineError> {
-        match *self {}
+    fn reaches_any_oa(&self) -> bool {
+        true
     }
+
+    fn probe(&self, image: &mut Image, mmu: &Mmu, probes: &[Probe]) -> Result<Vec<Outcome>, MachineError> {
+        if image.base() != BASE || image.bytes() != BYTES {
+            return Err(MachineError::WrongImage(format!("{image:?}")));
+        }
+        let Mmu::AArch64(mmu) = mmu else {
+            return Err(MachineError::Unsupported(format!("{mmu:?}")));
+        };
+        probe_with(&self.qemu, &self.aarch64, image, mmu, probes)
+    }
+}
+
+fn probe_with(
+    qemu: &Qemu,
+    features: &AArch64Features,
+    image: &Image,
+    mmu: &AArch64Mmu,
+    probes: &[Probe],
+) -> Result<Vec<Outcome>, MachineError> {
+    let registers = registers::Registers::new(mmu, features)?;
+    let control = Control::new(image, CONTROL);
+    control::in_batches(
+        control,
+        control::Writes::Asked,
+        probes,
+        || {
+            stub::install(control);
+            registers.store(control);
+            qemu.run(image, control)
+        },
+        |probe, record| outcome::decode(image, probe, record),
+    )
 }

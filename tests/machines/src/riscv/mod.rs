@@ -161,6 +161,7 @@ fn probe(hart: Hart, image: &Image, mmu: &RiscVMmu, probes: &[Probe]) -> Result<
     let bit = |condition: bool, bit: u64| if condition { bit } else { 0 };
     control::in_batches(
         control,
+        control::Writes::Real,
         probes,
         || {
             stub::install(control);

@@ -7,6 +7,8 @@
 //! `s0` points to the header, `s1` to the probe, `s2` to its result, `s3` counts the probes left. Neither the accesses
 //! nor the code in tags touch these.
 
+#![expect(clippy::unnecessary_cast, reason = "the assembler's macro casts what it is given")]
+
 use dynasmrt::riscv::RiscvRelocation;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 

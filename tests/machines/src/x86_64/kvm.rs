@@ -116,6 +116,7 @@ impl Machine for Kvm {
         let asked: Vec<Probe> = probes.iter().filter(|it| self.answers(it)).copied().collect();
         let outcomes = control::in_batches(
             control,
+            control::Writes::Real,
             &asked,
             || {
                 let entries = stub::install(control);

@@ -86,6 +86,7 @@ impl Machine for QemuX86_64 {
         let control = Control::new(image, layout::CONTROL);
         control::in_batches(
             control,
+            control::Writes::Real,
             probes,
             || {
                 stub::install(control);

@@ -21,6 +21,8 @@ pub struct Tables<'a> {
     pub root: u64,
     /// Number of levels.
     pub levels: u32,
+    /// Bits of a VA that select entries.
+    pub va_bits: u32,
     /// The next free frame.
     pub free: u64,
     /// The word of an entry that points to the table at an address.
@@ -48,6 +50,7 @@ impl Tables<'_> {
 
     /// The address of the entry for `va` at `level` (0 holds pages), with tables down to there.
     pub fn slot(&mut self, va: u64, level: u32) -> u64 {
+        let va = va & ((1 << self.va_bits) - 1);
         let mut table = self.root;
         let mut at = self.levels - 1;
         loop {
@@ -90,7 +93,7 @@ pub enum Expect {
 }
 
 impl Expect {
-    fn agrees(&self, outcome: &Outcome) -> bool {
+    pub fn agrees(&self, outcome: &Outcome) -> bool {
         match (self, outcome) {
             (Self::At(oa), Outcome::Reached(reached)) => oa == reached,
             (Self::Untagged, Outcome::Untagged) | (Self::Unanswered, Outcome::Unanswered) => true,
