@@ -6,16 +6,21 @@
 
 pub mod bind;
 pub mod binding;
+pub mod check;
+pub mod compile;
 pub mod diagnostic;
 pub mod emit;
+mod logic;
 pub mod model;
 pub mod parse;
 pub mod print;
 pub mod resolve;
 pub mod span;
 pub mod tree;
+pub mod walk;
 
 pub use bind::bind;
+pub use compile::{Compiled, compile};
 pub use parse::parse;
 pub use print::print;
 pub use resolve::resolve;

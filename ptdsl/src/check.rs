@@ -1,0 +1,252 @@
+//! Proves of a description what every later stage relies on, one small file for each property.
+//!
+//! A check states the properties it builds on. What an earlier check found broken is left alone by those that build on
+//! it, so one mistake is one diagnostic and everything else is still reported. The central proof is
+//! [`words_are_one_layout`]: at every level each word is exactly one of the listed layouts, under every binding.
+
+mod condition;
+mod facts;
+mod geometry;
+mod identity;
+mod shape;
+mod text;
+mod variables;
+
+mod address_bits_stored_once;
+mod alternatives_apply;
+mod attributes_encodable;
+mod bits_in_one_row;
+mod changes_have_a_way;
+mod conditions_decidable;
+mod emptied_slots_absent;
+mod features_used;
+mod fields_whole;
+mod lacks_exact;
+mod layouts_possible;
+mod levels_tile;
+mod meanings_once;
+mod names_fit_rust;
+mod numbers_fit;
+mod pointers_have_a_level;
+mod reach_within_output;
+mod rows_in_place;
+mod runs_fit;
+mod said_once;
+mod sources_cited;
+mod tables_aligned;
+mod wide_words_whole;
+mod widths_sane;
+mod words_are_one_layout;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::resolve::Description;
+use crate::tree::FormatKind;
+
+use facts::Facts;
+
+/// Every check, in the order of their properties' needs.
+const CHECKS: &[Check] = &[
+    Check { property: Property::SourcesCited, needs: &[], run: sources_cited::check },
+    Check { property: Property::NamesFitRust, needs: &[], run: names_fit_rust::check },
+    Check { property: Property::WidthsSane, needs: &[], run: widths_sane::check },
+    Check { property: Property::ConditionsDecidable, needs: &[], run: conditions_decidable::check },
+    Check { property: Property::FeaturesUsed, needs: &[Property::ConditionsDecidable], run: features_used::check },
+    Check { property: Property::LevelsTile, needs: &[Property::WidthsSane], run: levels_tile::check },
+    Check { property: Property::TablesAligned, needs: &[Property::WidthsSane], run: tables_aligned::check },
+    Check { property: Property::RowsInPlace, needs: &[Property::WidthsSane], run: rows_in_place::check },
+    Check { property: Property::BitsInOneRow, needs: &[Property::WidthsSane], run: bits_in_one_row::check },
+    Check {
+        property: Property::AlternativesApply,
+        needs: &[Property::ConditionsDecidable],
+        run: alternatives_apply::check,
+    },
+    Check { property: Property::NumbersFit, needs: &[Property::BitsInOneRow], run: numbers_fit::check },
+    Check {
+        property: Property::FieldsWhole,
+        needs: &[Property::BitsInOneRow, Property::NumbersFit, Property::ConditionsDecidable],
+        run: fields_whole::check,
+    },
+    Check {
+        property: Property::PointersHaveALevel,
+        needs: &[Property::WidthsSane, Property::LevelsTile],
+        run: pointers_have_a_level::check,
+    },
+    Check { property: Property::RunsFit, needs: &[Property::WidthsSane, Property::LevelsTile], run: runs_fit::check },
+    Check {
+        property: Property::ReachWithinOutput,
+        needs: &[Property::WidthsSane, Property::AlternativesApply],
+        run: reach_within_output::check,
+    },
+    Check {
+        property: Property::AddressBitsStoredOnce,
+        needs: &[
+            Property::LevelsTile,
+            Property::TablesAligned,
+            Property::RowsInPlace,
+            Property::BitsInOneRow,
+            Property::AlternativesApply,
+            Property::NumbersFit,
+            Property::PointersHaveALevel,
+            Property::RunsFit,
+            Property::ReachWithinOutput,
+            Property::ConditionsDecidable,
+        ],
+        run: address_bits_stored_once::check,
+    },
+    Check { property: Property::MeaningsOnce, needs: &[Property::FieldsWhole], run: meanings_once::check },
+    Check {
+        property: Property::SaidOnce,
+        needs: &[Property::MeaningsOnce, Property::FieldsWhole, Property::ConditionsDecidable],
+        run: said_once::check,
+    },
+    Check { property: Property::WordsAreOneLayout, needs: WORDS, run: words_are_one_layout::check },
+    Check { property: Property::LayoutsPossible, needs: LAYOUTS, run: layouts_possible::check },
+    Check { property: Property::EmptiedSlotsAbsent, needs: LAYOUTS, run: emptied_slots_absent::check },
+    Check {
+        property: Property::LacksExact,
+        needs: &[Property::FieldsWhole, Property::AlternativesApply],
+        run: lacks_exact::check,
+    },
+    Check {
+        property: Property::AttributesEncodable,
+        needs: &[
+            Property::WordsAreOneLayout,
+            Property::LayoutsPossible,
+            Property::SaidOnce,
+            Property::MeaningsOnce,
+            Property::LacksExact,
+        ],
+        run: attributes_encodable::check,
+    },
+    Check { property: Property::WideWordsWhole, needs: &[Property::WordsAreOneLayout], run: wide_words_whole::check },
+    Check {
+        property: Property::ChangesHaveAWay,
+        needs: &[Property::ConditionsDecidable, Property::FieldsWhole, Property::LevelsTile],
+        run: changes_have_a_way::check,
+    },
+];
+
+/// What the identities of layouts build on.
+const WORDS: &[Property] = &[
+    Property::WidthsSane,
+    Property::ConditionsDecidable,
+    Property::BitsInOneRow,
+    Property::AlternativesApply,
+    Property::NumbersFit,
+    Property::FieldsWhole,
+];
+
+/// What the validity of layouts builds on beside.
+const LAYOUTS: &[Property] = &[
+    Property::WidthsSane,
+    Property::ConditionsDecidable,
+    Property::BitsInOneRow,
+    Property::AlternativesApply,
+    Property::NumbersFit,
+    Property::FieldsWhole,
+    Property::LevelsTile,
+    Property::TablesAligned,
+    Property::RunsFit,
+    Property::MeaningsOnce,
+];
+
+/// A check: the property that it establishes, and those that it builds on.
+struct Check {
+    property: Property,
+    needs: &'static [Property],
+    run: fn(&mut Facts<'_>),
+}
+
+/// What a check establishes, by the name of its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Property {
+    AddressBitsStoredOnce,
+    AlternativesApply,
+    AttributesEncodable,
+    BitsInOneRow,
+    ChangesHaveAWay,
+    ConditionsDecidable,
+    EmptiedSlotsAbsent,
+    FeaturesUsed,
+    FieldsWhole,
+    LacksExact,
+    LayoutsPossible,
+    LevelsTile,
+    MeaningsOnce,
+    NamesFitRust,
+    NumbersFit,
+    PointersHaveALevel,
+    ReachWithinOutput,
+    RowsInPlace,
+    RunsFit,
+    SaidOnce,
+    SourcesCited,
+    TablesAligned,
+    WideWordsWhole,
+    WidthsSane,
+    WordsAreOneLayout,
+}
+
+/// Everything that is wrong with one `format`, in the order of the text. A `base` may lack parts and is judged in the
+/// formats that are made from it.
+#[must_use]
+pub fn check(description: &Description) -> Vec<Diagnostic> {
+    if description.kind == FormatKind::Base {
+        return Vec::new();
+    }
+    let mut facts = Facts::new(description);
+    for check in CHECKS {
+        facts.begin(check.property, check.needs);
+        (check.run)(&mut facts);
+        if facts.bdds.overflowed() {
+            // Answers since the overflow mean nothing, and which they are is not known.
+            return vec![too_complex(description)];
+        }
+    }
+    in_order(facts.into_found())
+}
+
+/// Everything that is wrong with the formats of a file, in the order of the text. What several formats take from the same
+/// lines is reported once.
+#[must_use]
+pub fn check_file(descriptions: &[Description]) -> Vec<Diagnostic> {
+    let mut found: Vec<Diagnostic> = descriptions.iter().flat_map(check).collect();
+    found.extend(features_used::unused(descriptions));
+    let mut once: Vec<Diagnostic> = Vec::new();
+    for diagnostic in found {
+        let same = |other: &Diagnostic| other.code == diagnostic.code && other.span() == diagnostic.span();
+        if !once.iter().any(same) {
+            once.push(diagnostic);
+        }
+    }
+    in_order(once)
+}
+
+fn in_order(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    found.sort_by_key(|diagnostic| (diagnostic.span(), diagnostic.code));
+    found
+}
+
+fn too_complex(description: &Description) -> Diagnostic {
+    Diagnostic::new(Code::TooComplex, format!("the conditions of `{}` are too complex", description.name.value))
+        .label(description.span, "in this description")
+        .note("found conditions that depend on too many bits and features at once; formats of real machines stay far below")
+        .help("let a `where` look at fewer fields, or at one field of several bits")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CHECKS;
+
+    #[test]
+    fn every_property_is_established_once_and_before_it_is_needed() {
+        for (index, check) in CHECKS.iter().enumerate() {
+            let before = &CHECKS[..index];
+            assert!(before.iter().all(|other| other.property != check.property), "{:?} twice", check.property);
+            for need in check.needs {
+                let there = before.iter().any(|other| other.property == *need);
+                assert!(there, "{:?} needs {need:?}", check.property);
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Names of a format become names in Rust: they stay distinct in upper camel case, are no words of Rust, and are none of
+//! the names that the emitted module needs for itself.
+
+use super::facts::{Facts, Subject};
+use super::meanings_once::is_choice;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::tree::{Content, LayoutKind, Name};
+
+/// Types of the emitted module beside those of levels and enumerations.
+const MODULE_TYPES: &[&str] = &[
+    "Attributes",
+    "Change",
+    "Entry",
+    "Features",
+    "Floor",
+    "Format",
+    "Leaf",
+    "Level",
+    "None",
+    "PageTable",
+    "Parameters",
+    "Patch",
+    "RangeMut",
+    "Root",
+    "Some",
+    "Table",
+];
+
+/// Functions of the emitted `Attributes` and `PageTable` beside those of attributes, features and parameters.
+const MODULE_FUNCTIONS: &[&str] =
+    &["clone", "default", "eq", "fmt", "format", "from", "hash", "into", "new", "output", "root", "with"];
+
+/// Words that cannot be names in Rust, in any edition up to 2024.
+const RUST_WORDS: &[&str] = &[
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn", "else",
+    "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod",
+    "move", "mut", "override", "priv", "pub", "ref", "return", "self", "static", "struct", "super", "trait", "true",
+    "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+];
+
+pub(super) fn check(facts: &mut Facts<'_>) {
+    types(facts);
+    variants(facts);
+    functions(facts);
+}
+
+/// A name in upper camel case, as types and variants are written.
+pub(super) fn upper_camel(name: &str) -> String {
+    let words = name.split('_').filter(|word| !word.is_empty());
+    words
+        .flat_map(|word| {
+            let mut letters = word.chars();
+            letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters)
+        })
+        .collect()
+}
+
+/// Levels and attributes that are enumerations become types of the module; layouts are told apart in its documentation.
+fn types(facts: &mut Facts<'_>) {
+    let description = facts.description;
+    let mut types: Vec<&Name> = description.levels.iter().map(|it| &it.node.name).collect();
+    for attribute in &description.attributes {
+        let names = attribute.node.names.first().filter(|it| is_choice(&attribute.node) && it.value != "child");
+        // Two definitions of one attribute under different bindings are one type.
+        types.extend(names.filter(|name| !types.iter().any(|other| other == name)));
+    }
+    distinct(facts, &types, "a type");
+    for name in &types {
+        if MODULE_TYPES.contains(&upper_camel(&name.value).as_str()) {
+            module_name(facts, name, &upper_camel(&name.value), "type");
+        }
+    }
+    let layouts: Vec<&Name> = description.layouts.iter().map(|it| &it.node.name).collect();
+    distinct(facts, &layouts, "a layout");
+    let ranges: Vec<&Name> = description.ranges.iter().filter_map(|it| it.node.name.as_ref()).collect();
+    distinct(facts, &ranges, "a range");
+    for name in types.into_iter().chain(layouts).chain(ranges) {
+        if upper_camel(&name.value) == "Self" {
+            keyword(facts, name, "Self");
+        }
+    }
+}
+
+/// The names of each enumeration become its variants.
+fn variants(facts: &mut Facts<'_>) {
+    for attribute in &facts.description.attributes {
+        if !is_choice(&attribute.node) || attribute.node.names.iter().any(|name| name.value == "child") {
+            continue;
+        }
+        let names = attribute.node.values.iter().filter_map(|value| value.names.first());
+        let names: Vec<&Name> = names.filter(|name| name.value != "reserved").collect();
+        distinct(facts, &names, "a variant");
+        for name in names {
+            if upper_camel(&name.value) == "Self" {
+                keyword(facts, name, "Self");
+            }
+        }
+    }
+}
+
+/// Features, parameters and attributes become functions and fields.
+fn functions(facts: &mut Facts<'_>) {
+    let description = facts.description;
+    let mut names: Vec<&Name> = description.features.iter().map(|it| &it.node.name).collect();
+    names.extend(description.parameters.iter().map(|it| &it.node.name));
+    let mut said: Vec<&Name> = attributes(facts);
+    for name in &said {
+        if MODULE_FUNCTIONS.contains(&name.value.as_str()) {
+            module_name(facts, name, &name.value, "function");
+        }
+    }
+    names.append(&mut said);
+    for name in names {
+        if RUST_WORDS.contains(&name.value.as_str()) {
+            keyword(facts, name, &name.value);
+        }
+    }
+}
+
+/// Everything that a word says under its own name: names of attributes, and fields that no attribute always stands for.
+fn attributes<'a>(facts: &Facts<'a>) -> Vec<&'a Name> {
+    let description = facts.description;
+    let mut names: Vec<&Name> = Vec::new();
+    let mut add = |name: &'a Name| {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    };
+    description.attributes.iter().flat_map(|it| &it.node.names).for_each(&mut add);
+    let stood_for =
+        |name: &Name| description.attributes.iter().any(|it| it.node.when.is_none() && it.node.fields.contains(name));
+    for layout in description.layouts.iter().filter(|it| it.node.kind != LayoutKind::Absent) {
+        for case in layout.node.rows.iter().flat_map(|row| &row.node.content.cases) {
+            if let Content::Field { name, value: None, .. } = &case.value.value
+                && !stood_for(name)
+            {
+                add(name);
+            }
+        }
+    }
+    names
+}
+
+fn distinct(facts: &mut Facts<'_>, names: &[&Name], what: &str) {
+    for (index, name) in names.iter().enumerate() {
+        let camel = upper_camel(&name.value);
+        let Some(other) = names[..index].iter().find(|other| upper_camel(&other.value) == camel) else { continue };
+        if other.value == name.value {
+            continue;
+        }
+        let diagnostic = Diagnostic::new(
+            Code::NamesCollide,
+            format!("`{}` and `{}` become one name in Rust", other.value, name.value),
+        )
+        .label(name.span, format!("{what} `{camel}`"))
+        .label(other.span, format!("`{camel}`, too"))
+        .help("give one of them another name");
+        facts.report(Subject::Format, diagnostic);
+    }
+}
+
+fn keyword(facts: &mut Facts<'_>, name: &Name, word: &str) {
+    let diagnostic = Diagnostic::new(Code::RustKeyword, format!("`{word}` is a word of Rust"))
+        .label(name.span, "becomes a name in Rust")
+        .help(format!("choose another name, such as `{}_bits`", name.value));
+    facts.report(Subject::Format, diagnostic);
+}
+
+fn module_name(facts: &mut Facts<'_>, name: &Name, taken: &str, what: &str) {
+    let diagnostic = Diagnostic::new(Code::ModuleName, format!("the emitted module has a {what} `{taken}` of its own"))
+        .label(name.span, format!("becomes `{taken}`, too"))
+        .help("choose another name");
+    facts.report(Subject::Format, diagnostic);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RUST_WORDS, upper_camel};
+
+    #[test]
+    fn names_are_written_as_types() {
+        assert_eq!(upper_camel("write_back"), "WriteBack");
+        assert_eq!(upper_camel("l1_2"), "L12");
+        assert_eq!(upper_camel("pml4"), "Pml4");
+        assert_eq!(upper_camel("a__b_"), "AB");
+    }
+
+    #[test]
+    fn words_of_rust_are_sorted_and_distinct() {
+        assert!(RUST_WORDS.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+}

@@ -1,0 +1,147 @@
+//! At each level every possible word is exactly one of the listed layouts, under every binding.
+//!
+//! The identities of the layouts are pairwise disjoint and jointly cover all words. Since a layout has one kind and the
+//! level accepts or refuses it as a whole, every word is then exactly one of absent, table, leaf and reserved. There is no
+//! order among layouts.
+
+use super::facts::{Facts, Subject};
+use super::geometry::Listed;
+use super::text::with;
+use super::variables::Meaning;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::logic::{Bdd, Cube};
+
+pub(super) fn check(facts: &mut Facts<'_>) {
+    if !facts.sound(Subject::Format) {
+        return;
+    }
+    for level in facts.used_levels() {
+        let listed = facts.listed(level);
+        let mut sound = facts.sound(Subject::Level(level));
+        for it in &listed {
+            sound &= facts.sound(Subject::Layout(it.layout));
+        }
+        if !sound {
+            continue;
+        }
+        let mut there = Vec::new();
+        for it in &listed {
+            let identity = facts.identity(it.layout, Some(level));
+            there.push(facts.bdds.and(identity, it.present));
+        }
+        if !independent(facts, level, &there) {
+            continue;
+        }
+        disjoint(facts, level, &listed, &there);
+        covering(facts, level, &listed, &there);
+    }
+}
+
+/// Bits that are compared with a parameter out of a large set are looked at in no other way, so that the comparison is
+/// independent of everything else.
+fn independent(facts: &mut Facts<'_>, level: usize, there: &[Bdd]) -> bool {
+    let mut support: Vec<Meaning> = Vec::new();
+    for identity in there {
+        support.extend(facts.bdds.support(*identity).into_iter().map(Meaning::of));
+    }
+    let opaque: Vec<usize> =
+        support.iter().filter_map(|it| if let Meaning::Opaque(index) = it { Some(*index) } else { None }).collect();
+    for index in &opaque {
+        let bits = facts.opaque(*index).bits.clone();
+        let single = support.iter().find_map(|it| match it {
+            Meaning::Bit(bit) if bits.contains(bit) => Some(*bit),
+            Meaning::Opaque(other) if other != index => {
+                facts.opaque(*other).bits.iter().find(|bit| bits.contains(bit)).copied()
+            }
+            _ => None,
+        });
+        let Some(single) = single else { continue };
+        let parameter = &facts.parameter_at(facts.opaque(*index).parameter).name;
+        let level_name = &facts.level(level).name;
+        let text = format!("bits that are compared with `{}` are looked at in another way, too", parameter.value);
+        let diagnostic = Diagnostic::new(Code::SharedBits, text)
+            .label(level_name.span, format!("bit {single} of a word at `{}`", level_name.value))
+            .label(parameter.span, "any of many values")
+            .note("expected bits that no other condition or constant at this level names, so that words can be told apart whatever the value is");
+        facts.report(Subject::Level(level), diagnostic);
+        return false;
+    }
+    true
+}
+
+fn disjoint(facts: &mut Facts<'_>, level: usize, listed: &[Listed], there: &[Bdd]) {
+    for (index, one) in listed.iter().enumerate() {
+        for (other_index, other) in listed[..index].iter().enumerate() {
+            let both = facts.bdds.and(there[index], there[other_index]);
+            let Some(cube) = facts.counterexample(both) else { continue };
+            let node = facts.level(level);
+            let (entry, other_entry) = (&node.entries[one.entry], &node.entries[other.entry]);
+            let (name, other_name) = (&entry.layout.value, &other_entry.layout.value);
+            let diagnostic = Diagnostic::new(
+                Code::TwoLayouts,
+                format!("a word of level `{}` is both `{other_name}` and `{name}`", node.name.value),
+            )
+            .label(entry.span, format!("`{name}` is one of its layouts"))
+            .label(other_entry.span, format!("and so is `{other_name}`"))
+            .label(facts.description.layouts[one.layout].span, format!("`{name}`"))
+            .label(facts.description.layouts[other.layout].span, format!("`{other_name}`"))
+            .note(format!("found {}", word(facts, level, &cube)))
+            .note("expected layouts that exclude each other; their order does not matter")
+            .help("let a constant or a `where` tell them apart");
+            facts.report(Subject::Level(level), diagnostic);
+        }
+    }
+}
+
+fn covering(facts: &mut Facts<'_>, level: usize, listed: &[Listed], there: &[Bdd]) {
+    let any = facts.bdds.any(there.iter().copied());
+    let none = facts.bdds.not(any);
+    let Some(cube) = facts.counterexample(none) else { return };
+    let node = facts.level(level);
+    let help = suggestion(facts, level, listed, &cube);
+    let spans = node.entries.iter().map(|entry| entry.span).reduce(crate::span::Span::to);
+    let mut diagnostic = Diagnostic::new(Code::NoLayout, format!("a word of level `{}` is no layout", node.name.value))
+        .label(spans.unwrap_or(node.name.span), "none of these")
+        .note(format!("found {}", word(facts, level, &cube)))
+        .note("expected every word to be one of the listed layouts");
+    diagnostic.help = help;
+    facts.report(Subject::Level(level), diagnostic);
+}
+
+/// The word of a counterexample and the binding that it needs.
+fn word(facts: &Facts<'_>, level: usize, cube: &Cube) -> String {
+    let bits = facts.word_bits(level).unwrap_or(64);
+    format!("{}{}", facts.word_text(cube, bits), with(&facts.binding_text(cube)))
+}
+
+/// A layout that is such a word: one listed under other bindings, or one that is not listed.
+fn suggestion(facts: &mut Facts<'_>, level: usize, listed: &[Listed], cube: &Cube) -> Option<String> {
+    let such = facts.cube(cube);
+    for it in listed {
+        let identity = facts.identity(it.layout, Some(level));
+        if !facts.bdds.and(identity, such).is_false() {
+            let name = &facts.layout(it.layout).name.value;
+            return Some(format!("did you mean `{name} when … else reserved`?"));
+        }
+    }
+    let mut near = None;
+    for layout in 0..facts.description.layouts.len() {
+        let known = listed.iter().any(|it| it.layout == layout);
+        if known || facts.is_kind(layout, crate::tree::LayoutKind::Root) || !facts.sound(Subject::Layout(layout)) {
+            continue;
+        }
+        if facts.layout_bits(layout) != facts.word_bits(level) {
+            continue;
+        }
+        let identity = facts.identity(layout, Some(level));
+        if facts.bdds.and_not(such, identity).is_false() {
+            near = Some(layout);
+            break;
+        }
+        if !facts.bdds.and(identity, such).is_false() {
+            near = near.or(Some(layout));
+        }
+    }
+    let name = &facts.layout(near?).name.value;
+    Some(format!("did you mean `reserved {name}`?"))
+}
