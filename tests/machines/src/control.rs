@@ -242,3 +242,25 @@ pub(crate) fn in_batches(
     }
     Ok(outcomes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::verify_writes;
+    use crate::{Access, Image, MachineError, Outcome, Probe, tag};
+
+    #[test]
+    fn a_write_must_be_in_memory() {
+        let image = Image::new(0, 1 << 20).unwrap();
+        let probes = [1, 2, 3].map(|page| Probe::supervisor(page << 12, Access::Write));
+        // The first and the last went to the same frame.
+        let outcomes = [0x5000, 0x6000, 0x5008].map(Outcome::Reached);
+        image.write_u64(0x5000 + tag::SCRATCH, 3);
+        image.write_u64(0x6000 + tag::SCRATCH, 2);
+        assert!(verify_writes(&image, &probes, &outcomes).is_ok());
+        image.write_u64(0x5000 + tag::SCRATCH, 1);
+        let error = verify_writes(&image, &probes, &outcomes).unwrap_err();
+        assert!(
+            matches!(error, MachineError::LostWrite { probe, frame: 0x5000, expected: 3, found: 1 } if probe == probes[2])
+        );
+    }
+}

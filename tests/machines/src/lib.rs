@@ -75,6 +75,6 @@ mod x86_64;
 pub use error::MachineError;
 pub use features::{AArch64Features, Features, RiscVFeatures, X86_64Features};
 pub use image::Image;
-pub use machine::{Available, Machine, Missing, Reserved, Rights, available};
+pub use machine::{Available, Machine, Missing, Reserved, Rights, available, available_of, machines_for_tests, names};
 pub use mmu::{AArch64Mmu, Granule, Half, Mmu, RiscVMmu, RiscVMode, X86_64Mmu};
 pub use probe::{Access, Fault, FaultKind, Outcome, Probe};

@@ -131,16 +131,65 @@ impl fmt::Display for Missing {
     }
 }
 
-/// Tries every machine.
+/// The names of all machines.
+pub mod names {
+    /// The processor itself.
+    pub const KVM_X86_64: &str = "KVM x86-64";
+    /// QEMU's emulation of x86-64.
+    pub const QEMU_X86_64: &str = "QEMU x86-64";
+    /// QEMU's emulation of RISC-V.
+    pub const QEMU_RISC_V: &str = "QEMU RISC-V";
+    /// QEMU's emulation of AArch64.
+    pub const QEMU_AARCH64: &str = "QEMU AArch64";
+    /// All of them.
+    pub const ALL: [&str; 4] = [KVM_X86_64, QEMU_X86_64, QEMU_RISC_V, QEMU_AARCH64];
+}
+
+type Find = fn() -> Result<Box<dyn Machine>, Missing>;
+
+/// How to find each machine.
+const FINDERS: [(&str, Find); 4] = [
+    (names::KVM_X86_64, || Ok(Box::new(Kvm::find()?))),
+    (names::QEMU_X86_64, || Ok(Box::new(QemuX86_64::find()?))),
+    (names::QEMU_RISC_V, || Ok(Box::new(QemuRiscV::find()?))),
+    (names::QEMU_AARCH64, || Ok(Box::new(QemuAArch64::find()?))),
+];
+
+/// Tries every machine. Each is started once or twice to see what it can do, some tenths of a second together.
 pub fn available() -> Available {
+    available_of(&names::ALL)
+}
+
+/// Tries the machines of these [`names`].
+///
+/// # Panics
+/// If there is no machine of such a name anywhere.
+pub fn available_of(names: &[&str]) -> Available {
     let mut found = Available { machines: Vec::new(), missing: Vec::new() };
-    let mut add = |tried: Result<Box<dyn Machine>, Missing>| match tried {
-        Ok(machine) => found.machines.push(machine),
-        Err(missing) => found.missing.push(missing),
-    };
-    add(Kvm::find().map(|machine| Box::new(machine) as Box<dyn Machine>));
-    add(QemuX86_64::find().map(|machine| Box::new(machine) as Box<dyn Machine>));
-    add(QemuRiscV::find().map(|machine| Box::new(machine) as Box<dyn Machine>));
-    add(QemuAArch64::find().map(|machine| Box::new(machine) as Box<dyn Machine>));
+    for name in names {
+        let (_, find) = FINDERS.iter().find(|(known, _)| known == name).expect("the name of a machine");
+        match find() {
+            Ok(machine) => found.machines.push(machine),
+            Err(missing) => found.missing.push(missing),
+        }
+    }
     found
+}
+
+/// The machines of these [`names`] that a test can use, with one rule for those that are missing.
+///
+/// Each missing machine is named on standard output (`NOT RUN: …`). Where tests have to be complete, that is where the
+/// environment has the variable `CI`, a missing emulator fails the test; a missing `/dev/kvm` does not, as it is no
+/// matter of installing something.
+///
+/// # Panics
+/// As said; that is what it is for.
+pub fn machines_for_tests(names: &[&str]) -> Vec<Box<dyn Machine>> {
+    let Available { machines, missing } = available_of(names);
+    for missing in missing {
+        println!("NOT RUN: {missing}");
+        let complete = std::env::var_os("CI").is_some();
+        assert!(!complete || missing.name == names::KVM_X86_64, "NOT RUN, although CI is set: {missing}");
+    }
+    machines
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use common::{Case, Expect, Random, Tables, check};
 use ptgen_machines::{
     AArch64Features, AArch64Mmu, Access, FaultKind, Features, Granule, Half, Image, Machine, MachineError, Mmu,
-    Outcome, Probe,
+    Outcome, Probe, machines_for_tests, names,
 };
 
 const VALID: u64 = 1 << 0;
@@ -80,7 +80,7 @@ fn tables<'a>(machine: &dyn Machine, image: &'a Image, setup: &mut Setup) -> Tab
 }
 
 fn each(test: impl Fn(&dyn Machine, Setup)) {
-    for machine in common::machines(&["QEMU AArch64"]) {
+    for machine in machines_for_tests(&[names::QEMU_AARCH64]) {
         let features = aarch64(machine.as_ref());
         println!("{}: {features:?}", machine.name());
         assert!(machine.reserved().is_empty());
@@ -272,7 +272,7 @@ fn hardware_sets_the_access_flag() {
 
 #[test]
 fn other_granules() {
-    for machine in common::machines(&["QEMU AArch64"]) {
+    for machine in machines_for_tests(&[names::QEMU_AARCH64]) {
         let features = aarch64(machine.as_ref());
         let start = machine.memory().start;
         let granules = [(Granule::K16, 14, features.granule_16k), (Granule::K64, 16, features.granule_64k)];

@@ -8,6 +8,7 @@ use std::time::Instant;
 use common::{Case, Expect, Random, Tables, check};
 use ptgen_machines::{
     Access, FaultKind, Features, Image, Machine, MachineError, Mmu, Outcome, Probe, RiscVFeatures, RiscVMmu, RiscVMode,
+    machines_for_tests, names,
 };
 
 const V: u64 = 1 << 0;
@@ -56,7 +57,7 @@ fn entry(oa: u64) -> u64 {
 }
 
 fn each(test: impl Fn(&dyn Machine, RiscVMode, u32)) {
-    for machine in common::machines(&["QEMU RISC-V"]) {
+    for machine in machines_for_tests(&[names::QEMU_RISC_V]) {
         let features = riscv(machine.as_ref());
         println!("{}: {features:?}", machine.name());
         assert!(machine.reserved().is_empty());

@@ -7,6 +7,7 @@ use std::time::Instant;
 use common::{Case, Expect, Random, Tables, check};
 use ptgen_machines::{
     Access, FaultKind, Features, Image, Machine, MachineError, Outcome, Probe, X86_64Features, X86_64Mmu,
+    machines_for_tests, names,
 };
 
 const P: u64 = 1 << 0;
@@ -70,7 +71,7 @@ fn mmu(root: u64, levels: u32) -> X86_64Mmu {
 
 /// Runs a test on every machine with every number of levels that it has.
 fn each(test: impl Fn(&dyn Machine, u32, u64)) {
-    for machine in common::machines(&["KVM x86-64", "QEMU x86-64"]) {
+    for machine in machines_for_tests(&[names::KVM_X86_64, names::QEMU_X86_64]) {
         println!("{}: {:?}", machine.name(), machine.features());
         for base in BASES {
             test(machine.as_ref(), 4, base);
@@ -127,7 +128,7 @@ fn rights_combine_along_the_walk() {
         for level in 1..levels {
             for (index, (what, bits, rights)) in (1..).zip(directories) {
                 // A subtree of its own, in the lower half.
-                let va = index << (12 + 9 * level) | 0x40_0000_0000_0000 * u64::from(levels == 5) | 1 << 38;
+                let va = (index << (12 + 9 * level)) | (u64::from(levels == 5) << 54) | (1 << 38);
                 let oa = tables.page();
                 tables.set(va, 0, oa | P | W | U);
                 let slot = tables.slot(va, level);
@@ -148,7 +149,7 @@ fn large_pages() {
         let mut image = machine.new_image().unwrap();
         let mut tables = tables(machine, &image, levels);
         let mut cases = Vec::new();
-        let large = machine.memory().start + 16 * LARGE & !(LARGE - 1);
+        let large = (machine.memory().start + 16 * LARGE) & !(LARGE - 1);
         tables.set(base + LARGE, 1, large | PS | P | W | NX);
         // PAT is bit 12 here and no part of the OA.
         tables.set(base + 2 * LARGE, 1, large | PS | P | U | 1 << 12);
@@ -160,7 +161,7 @@ fn large_pages() {
             cases.push(Case::rights("2 MiB with PAT", va, oa, "r-x r-x", PERMISSION));
         }
         let end = machine.memory().end;
-        let gib = end - GIB & !(GIB - 1);
+        let gib = (end - GIB) & !(GIB - 1);
         tables.set(base + 2 * GIB, 2, gib | PS | P | W | U);
         for offset in [0x7000, 0x1234_5000, GIB - PAGE] {
             image.tag(gib + offset);
@@ -189,7 +190,7 @@ fn reserved_bits_and_vas_that_are_not_canonical() {
             tables.set(va, 0, page | P | W | U | 1 << bit);
             cases.push(Case::all("beyond the physical address width", va, RESERVED));
         }
-        let large = machine.memory().start + 16 * LARGE & !(LARGE - 1);
+        let large = (machine.memory().start + 16 * LARGE) & !(LARGE - 1);
         for bit in 13..21_u64 {
             let va = base + bit * LARGE;
             tables.set(va, 1, large | PS | P | W | U | 1 << bit);

@@ -17,7 +17,7 @@ use crate::machine::{Machine, Missing, Reserved};
 use crate::qemu::Qemu;
 use crate::{AArch64Features, AArch64Mmu, Access, Features, Image, MachineError, Mmu, Outcome, Probe};
 
-const NAME: &str = "QEMU AArch64";
+const NAME: &str = crate::names::QEMU_AARCH64;
 const PROGRAM: &str = "qemu-system-aarch64";
 const REMEDY: &str = "install the Debian package qemu-system-arm";
 

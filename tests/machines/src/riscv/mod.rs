@@ -15,7 +15,7 @@ use crate::machine::{Machine, Missing, Reserved};
 use crate::qemu::Qemu;
 use crate::{Features, Image, MachineError, Mmu, Outcome, Probe, RiscVFeatures, RiscVMmu, RiscVMode};
 
-const NAME: &str = "QEMU RISC-V";
+const NAME: &str = crate::names::QEMU_RISC_V;
 const PROGRAM: &str = "qemu-system-riscv64";
 const REMEDY: &str = "install the Debian package qemu-system-misc";
 

@@ -22,7 +22,7 @@ use crate::control::{self, Control};
 use crate::machine::{Machine, Missing, Reserved};
 use crate::{Features, Image, MachineError, Mmu, Outcome, Probe, X86_64Features, tag};
 
-const NAME: &str = "KVM x86-64";
+const NAME: &str = crate::names::KVM_X86_64;
 /// How long a run may take. A full batch takes some tens of milliseconds.
 const DEADLINE: Duration = Duration::from_secs(30);
 /// The first VA of the upper half, and a few VAs that are not canonical.

@@ -14,7 +14,7 @@ impl Kvm {
     /// Says why there is none.
     pub(crate) fn find() -> Result<Self, Missing> {
         Err(Missing {
-            name: "KVM x86-64",
+            name: crate::names::KVM_X86_64,
             reason: "this host is not an x86-64 processor".to_owned(),
             remedy: "use an x86-64 Linux host",
         })

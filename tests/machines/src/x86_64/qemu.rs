@@ -17,7 +17,7 @@ use crate::machine::{Machine, Missing, Reserved};
 use crate::qemu::Qemu;
 use crate::{Features, Image, MachineError, Mmu, Outcome, Probe, X86_64Features};
 
-const NAME: &str = "QEMU x86-64";
+const NAME: &str = crate::names::QEMU_X86_64;
 const PROGRAM: &str = "qemu-system-x86_64";
 const REMEDY: &str = "install the Debian package qemu-system-x86";
 

@@ -1,19 +1,8 @@
-//! What the tests of all machines share: finding them, and building tables by hand.
+//! What the tests of all machines share: building tables by hand, and comparing outcomes.
 
 #![allow(dead_code, reason = "each test uses its part")]
 
-use ptgen_machines::{Access, Available, FaultKind, Image, Machine, Mmu, Outcome, Probe, available};
-
-/// The machines of these names. One that is missing is named on standard output; where tests must be complete (the
-/// variable `CI` is set), a missing emulator fails, a missing `/dev/kvm` does not.
-pub fn machines(names: &[&str]) -> Vec<Box<dyn Machine>> {
-    let Available { machines, missing } = available();
-    for missing in missing.iter().filter(|it| names.contains(&it.name)) {
-        println!("NOT RUN: {missing}");
-        assert!(std::env::var_os("CI").is_none() || missing.name.starts_with("KVM"), "NOT RUN: {missing}");
-    }
-    machines.into_iter().filter(|machine| names.contains(&machine.name())).collect()
-}
+use ptgen_machines::{Access, FaultKind, Image, Machine, Mmu, Outcome, Probe};
 
 /// Tables under construction, eight bytes an entry and 512 entries a table.
 pub struct Tables<'a> {
