@@ -11,6 +11,7 @@
 use core::fmt;
 use core::hash::Hash;
 
+use crate::emitted;
 pub use crate::word::Word;
 
 /// A page-table format under a client's binding.
@@ -45,8 +46,20 @@ pub trait Format: Copy + Eq + Hash + fmt::Debug + Send + Sync + 'static {
     /// The strictest way of all that `change` does.
     fn way_of(self, change: &Self::Change) -> Way;
 
+    /// Whether a leaf can belong to all address spaces, so that flushes must reach those as well.
+    fn has_global(self) -> bool {
+        true
+    }
+
     /// The start value for [`Level::limit`]: nothing is limited.
     fn no_limits(self) -> Self::Word;
+
+    /// What a leaf below the table word `w` may still say, given `limits` from above, at levels that do not say it
+    /// their own way ([`Level::limit`]).
+    fn limit(self, limits: Self::Word, w: Self::Word) -> Self::Word {
+        let _ = w;
+        limits
+    }
 
     /// Calls `visitor` with the level of the root. The one place where a root chosen at run time costs a branch.
     fn root<V: RootVisitor<Self>>(self, visitor: V) -> V::Output;
@@ -62,6 +75,9 @@ pub trait RootVisitor<F: Format> {
 }
 
 /// One level of a format. Implemented by types that are never built.
+///
+/// What has a default fits a level without leaves (all that concerns leaves), one without tables, one without runs, and
+/// one whose emptied slots hold zero.
 ///
 /// Predicates on words are exact: every word is exactly one of absent, table, leaf, or (if all three fail) reserved.
 pub trait Level: Sized + 'static {
@@ -86,60 +102,104 @@ pub trait Level: Sized + 'static {
     fn index_bits(f: Self::Format) -> u32;
 
     /// lg2 of the bytes to which a table of this level is aligned.
-    fn align_lg2(f: Self::Format) -> u32;
+    fn align_lg2(f: Self::Format) -> u32 {
+        Self::index_bits(f) + <WordOf<Self> as Word>::BYTES_LG2
+    }
 
     /// The sizes of leaves at this level, runs included; empty if there are none.
-    fn leaf_sizes(f: Self::Format) -> Sizes;
+    fn leaf_sizes(f: Self::Format) -> Sizes {
+        let _ = f;
+        Sizes::default()
+    }
 
     /// What an emptied slot holds.
-    fn empty(f: Self::Format) -> WordOf<Self>;
+    fn empty(f: Self::Format) -> WordOf<Self> {
+        let _ = f;
+        <WordOf<Self> as Word>::ZERO
+    }
 
     /// Whether `w` is absent and carries nothing of the client's; bits that nobody looks at may be anything.
-    fn is_empty(f: Self::Format, w: WordOf<Self>) -> bool;
+    fn is_empty(f: Self::Format, w: WordOf<Self>) -> bool {
+        w == Self::empty(f)
+    }
 
     /// Whether `w` holds no translation.
     fn is_absent(f: Self::Format, w: WordOf<Self>) -> bool;
 
     /// Whether `w` points to a table, with nothing wrong about it.
-    fn is_table(f: Self::Format, w: WordOf<Self>) -> bool;
+    fn is_table(f: Self::Format, w: WordOf<Self>) -> bool {
+        let _ = (f, w);
+        false
+    }
 
     /// Whether `w` ends the walk, with nothing wrong about it.
-    fn is_leaf(f: Self::Format, w: WordOf<Self>) -> bool;
+    fn is_leaf(f: Self::Format, w: WordOf<Self>) -> bool {
+        let _ = (f, w);
+        false
+    }
 
     /// The word that points to the table at `address` and limits nothing. `address` is aligned and within the OA width.
-    fn table(f: Self::Format, address: u64) -> WordOf<Self>;
+    fn table(f: Self::Format, address: u64) -> WordOf<Self> {
+        let _ = address;
+        Self::empty(f)
+    }
 
     /// The address in a table word.
-    fn table_address(f: Self::Format, w: WordOf<Self>) -> u64;
+    fn table_address(f: Self::Format, w: WordOf<Self>) -> u64 {
+        let _ = (f, w);
+        0
+    }
 
     /// What a leaf below the table word `w` may still say, given `limits` from above.
-    fn limit(f: Self::Format, limits: WordOf<Self>, w: WordOf<Self>) -> WordOf<Self>;
+    fn limit(f: Self::Format, limits: WordOf<Self>, w: WordOf<Self>) -> WordOf<Self> {
+        f.limit(limits, w)
+    }
 
     /// What `va` is translated to by the leaf word `w` in its slot.
-    fn output(f: Self::Format, w: WordOf<Self>, va: u64) -> u64;
+    fn output(f: Self::Format, w: WordOf<Self>, va: u64) -> u64 {
+        Self::leaf_oa(f, w) | va & ((1 << Self::shift(f)) - 1)
+    }
 
     /// The OA stored in the leaf word `w`: that of its own slot, or of the run's first slot where all slots of a run
     /// hold the same word.
-    fn leaf_oa(f: Self::Format, w: WordOf<Self>) -> u64;
+    fn leaf_oa(f: Self::Format, w: WordOf<Self>) -> u64 {
+        let _ = (f, w);
+        0
+    }
 
     /// lg2 of the bytes that the leaf of word `w` translates, its whole run included.
-    fn leaf_lg2(f: Self::Format, w: WordOf<Self>) -> u32;
+    fn leaf_lg2(f: Self::Format, w: WordOf<Self>) -> u32 {
+        let _ = w;
+        Self::shift(f)
+    }
 
     /// Whether all slots of a run of `2^lg2` bytes hold the same word.
-    fn run_is_identical(f: Self::Format, lg2: u32) -> bool;
+    fn run_is_identical(f: Self::Format, lg2: u32) -> bool {
+        let _ = (f, lg2);
+        false
+    }
 
     /// What the leaf word `w` says below `limits`.
-    fn attributes(f: Self::Format, w: WordOf<Self>, limits: WordOf<Self>) -> AttributesOf<Self>;
+    fn attributes(f: Self::Format, w: WordOf<Self>, limits: WordOf<Self>) -> AttributesOf<Self> {
+        let _ = (f, w, limits);
+        AttributesOf::<Self>::default()
+    }
 
     /// A leaf word of `2^lg2` bytes (one of [`leaf_sizes`](Self::leaf_sizes)) with an OA of zero.
     ///
     /// # Errors
     ///
     /// [`Unencodable`] names the attribute that no leaf word of this size can say.
-    fn template(f: Self::Format, attributes: &AttributesOf<Self>, lg2: u32) -> Result<WordOf<Self>, Unencodable>;
+    fn template(f: Self::Format, attributes: &AttributesOf<Self>, lg2: u32) -> Result<WordOf<Self>, Unencodable> {
+        let _ = (f, attributes, lg2);
+        Err(Unencodable::NO_LEAF)
+    }
 
     /// `template` (of that size) with `oa`, which is aligned to the slot, or to the run where its words are identical.
-    fn leaf(f: Self::Format, template: WordOf<Self>, lg2: u32, oa: u64) -> WordOf<Self>;
+    fn leaf(f: Self::Format, template: WordOf<Self>, lg2: u32, oa: u64) -> WordOf<Self> {
+        let _ = (f, lg2, oa);
+        template
+    }
 
     /// A template of `2^lg2` bytes at this level that says what the leaf word `w` of this level says: how a run is
     /// taken apart.
@@ -147,7 +207,10 @@ pub trait Level: Sized + 'static {
     /// # Errors
     ///
     /// [`Unencodable`] names what would be lost.
-    fn resize(f: Self::Format, w: WordOf<Self>, lg2: u32) -> Result<WordOf<Self>, Unencodable>;
+    fn resize(f: Self::Format, w: WordOf<Self>, lg2: u32) -> Result<WordOf<Self>, Unencodable> {
+        let _ = (f, w, lg2);
+        Err(Unencodable::NO_LEAF)
+    }
 
     /// A template of `2^lg2` bytes at the level *below* that says what the leaf word `w` of this level says: how a leaf
     /// is split.
@@ -155,29 +218,60 @@ pub trait Level: Sized + 'static {
     /// # Errors
     ///
     /// [`Unencodable`] names what would be lost.
-    fn descend(f: Self::Format, w: WordOf<Self>, lg2: u32) -> Result<WordOf<Self>, Unencodable>;
+    fn descend(f: Self::Format, w: WordOf<Self>, lg2: u32) -> Result<WordOf<Self>, Unencodable> {
+        let _ = (f, w, lg2);
+        Err(Unencodable::NO_LEAF)
+    }
 
     /// `change` in terms of the bits of this level's leaves.
     ///
     /// # Errors
     ///
     /// [`Unencodable`] names the attribute that no leaf here can say.
-    fn patch(f: Self::Format, change: &ChangeOf<Self>) -> Result<PatchOf<Self>, Unencodable>;
+    fn patch(f: Self::Format, change: &ChangeOf<Self>) -> Result<PatchOf<Self>, Unencodable> {
+        let _ = (f, change);
+        Err(Unencodable::NO_LEAF)
+    }
 
     /// The leaf word `w`, changed.
-    fn apply(f: Self::Format, patch: &PatchOf<Self>, w: WordOf<Self>) -> WordOf<Self>;
+    fn apply(f: Self::Format, patch: &PatchOf<Self>, w: WordOf<Self>) -> WordOf<Self> {
+        let _ = (f, patch);
+        w
+    }
 
     /// The bits that the machine may set or clear by itself in a leaf word.
-    fn hardware(f: Self::Format) -> WordOf<Self>;
+    fn hardware(f: Self::Format) -> WordOf<Self> {
+        let _ = f;
+        <WordOf<Self> as Word>::ZERO
+    }
+
+    /// What the bits of [`hardware`](Self::hardware) are when the machine has nothing left to record: ones where it
+    /// sets bits, zeroes where it clears them (and zeroes elsewhere).
+    fn hardware_done(f: Self::Format) -> WordOf<Self> {
+        Self::hardware(f)
+    }
 
     /// How many bits an absent word has for the client.
-    fn payload_bits(f: Self::Format) -> u32;
+    fn payload_bits(f: Self::Format) -> u32 {
+        Self::payload_mask(f).into().count_ones()
+    }
+
+    /// The bits of an absent word that are the client's.
+    fn payload_mask(f: Self::Format) -> WordOf<Self> {
+        let _ = f;
+        <WordOf<Self> as Word>::ZERO
+    }
 
     /// An absent word that carries the lowest [`payload_bits`](Self::payload_bits) bits of `payload`.
-    fn absent(f: Self::Format, payload: u64) -> WordOf<Self>;
+    fn absent(f: Self::Format, payload: u64) -> WordOf<Self> {
+        let mask = Self::payload_mask(f);
+        Self::empty(f) & !mask | WordOf::<Self>::truncate(emitted::deposit(payload, mask.into()))
+    }
 
     /// What an absent word carries.
-    fn payload(f: Self::Format, w: WordOf<Self>) -> u64;
+    fn payload(f: Self::Format, w: WordOf<Self>) -> u64 {
+        emitted::extract(w.into(), Self::payload_mask(f).into())
+    }
 }
 
 /// The word of a level.
@@ -247,6 +341,21 @@ pub enum AttributeKind {
     Choice(&'static [(&'static str, u64)]),
 }
 
+/// A level in numbers, for code that does not know the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LevelInfo {
+    /// The name in the manual.
+    pub name: &'static str,
+    /// [`Level::NUMBER`].
+    pub number: u8,
+    /// [`Level::shift`].
+    pub shift: u32,
+    /// [`Level::index_bits`].
+    pub index_bits: u32,
+    /// [`Level::leaf_sizes`], as far as they are decided at compile time: all that there may be.
+    pub leaf_sizes: Sizes,
+}
+
 /// What is done to memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
@@ -259,10 +368,15 @@ pub enum Access {
 }
 
 /// An attribute that a word cannot say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Unencodable {
     /// Its name.
     pub attribute: &'static str,
+}
+
+impl Unencodable {
+    /// What a level without leaves says.
+    pub const NO_LEAF: Self = Self { attribute: "leaf" };
 }
 
 /// A kind of change to an entry.
@@ -335,8 +449,26 @@ impl Sizes {
     /// The largest size of at most `2^lg2` bytes.
     #[must_use]
     pub const fn largest_up_to(self, lg2: u32) -> Option<u32> {
-        let below = if lg2 >= 63 { self.0 } else { self.0 & ((2 << lg2) - 1) };
+        let below = self.up_to(lg2).0;
         if below == 0 { None } else { Some(63 - below.leading_zeros()) }
+    }
+
+    /// The sizes in both sets.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// The sizes of at most `2^lg2` bytes.
+    #[must_use]
+    pub const fn up_to(self, lg2: u32) -> Self {
+        if lg2 >= 63 { self } else { Self(self.0 & ((2 << lg2) - 1)) }
+    }
+
+    /// The smallest size.
+    #[must_use]
+    pub const fn smallest(self) -> Option<u32> {
+        if self.0 == 0 { None } else { Some(self.0.trailing_zeros()) }
     }
 
     /// The sizes, from the smallest.

@@ -1,1 +1,68 @@
-//! To come.
+//! Page tables of any format: what the code that the attribute `pagetable` emits links against.
+//!
+//! The attribute turns the description of a format into small types that know its bits ([`Format`], [`Level`]). The
+//! algorithms are here, written once over these traits and compiled for each format: [`Tree`] and its operations.
+//! They work on table memory that is reached through a [`Memory`], take frames from a [`Frames`], and say in an
+//! [`Unflushed`] what a [`Tlb`] may still hold.
+//!
+//! No `std`, no `alloc`. All `unsafe` of the project is in this package.
+
+#![no_std]
+
+mod address;
+mod context;
+mod edit;
+mod emitted;
+mod entry;
+mod error;
+mod floor;
+mod flush;
+mod format;
+mod frames;
+mod garbage;
+mod map;
+mod memory;
+mod page_table;
+mod pieces;
+mod protect;
+mod reserve;
+mod span;
+mod split;
+mod table;
+mod translate;
+mod tree;
+mod unmap;
+mod walk;
+mod word;
+
+pub use address::{Oa, Va, VaRange};
+pub use context::Context;
+pub use entry::{Entry, EntryKind};
+pub use error::{Error, Fault, FaultKind, MemoryError, MemoryReason};
+pub use floor::Floor;
+pub use flush::{FlushRequest, NoTlb, Tlb, Unflushed};
+pub use format::{
+    Access, AttributeInfo, AttributeKind, Attributes, AttributesOf, Bits, ChangeKind, ChangeOf, Format, Level,
+    LevelInfo, PatchOf, RootVisitor, Sizes, Unencodable, Way, WordOf,
+};
+pub use frames::{Bump, Frames, NoFrames, Quota, Stack};
+pub use map::Leaves;
+pub use memory::{Arena, DirectMap, Guest, Identity, Memory, Window};
+pub use page_table::PageTable;
+pub use protect::Protect;
+pub use translate::Mapping;
+pub use tree::{Tree, Use};
+pub use unmap::{Holes, Partial, Tables, Unmap};
+pub use walk::{Flow, Visit, Visitor, WithoutTables};
+pub use word::Word;
+
+/// A format has at most so many levels: [`Level::NUMBER`] is below it.
+pub const MAX_LEVELS: usize = 8;
+
+/// What emitted code needs of the core library, under a path that no client can hide.
+#[doc(hidden)]
+pub mod __ {
+    pub use core;
+
+    pub use crate::emitted::{check, recode, select, strictest};
+}

@@ -1,0 +1,378 @@
+//! Changing or clearing the leaves of a range: what `unmap` and `protect` share.
+//!
+//! The plan looks for everything that could stop the change, the commit makes it. Where nothing within a covered table
+//! could stop it, the plan does not look there.
+
+use crate::error::Error;
+use crate::format::{ChangeKind, Format, Level, Unencodable, Way, WordOf};
+use crate::garbage::Garbage;
+use crate::memory::Memory;
+use crate::reserve::{Need, Reserve};
+use crate::span::{Span, index, low, slot_last, va};
+use crate::table::{Slot, Slots, Table};
+
+/// What is done to leaves.
+pub(crate) trait Edit<F: Format>: Copy {
+    /// Whether leaves go, and with them all else that is in the range.
+    const CLEARS: bool;
+
+    /// The leaf word `w` (or template), changed; what an emptied slot holds if it goes.
+    fn change<L: Level<Format = F>>(&self, f: F, w: WordOf<L>) -> Result<WordOf<L>, Unencodable>;
+
+    /// Changes all leaves among `slots`, which are whole. `live` if a machine may record something in them meanwhile.
+    /// Returns whether there was anything.
+    fn change_all<L: Level<Format = F>>(&self, f: F, slots: &Slots<'_, L>, live: bool) -> Result<bool, Error>;
+}
+
+/// What is the same for the whole operation.
+pub(crate) struct Job<'a, F, M, E> {
+    pub(crate) f: F,
+    pub(crate) memory: &'a M,
+    pub(crate) edit: E,
+    pub(crate) live: bool,
+    /// Whether a hole is an error.
+    pub(crate) refuse_holes: bool,
+    /// Whether a leaf of which only a part is in the range is an error.
+    pub(crate) refuse_partial: bool,
+    /// Whether tables that hold nothing any more are unlinked.
+    pub(crate) unlink: bool,
+    /// Whether every leaf has to be looked at before anything is changed.
+    pub(crate) look_at_all: bool,
+    /// The kind of change, and how it is made in a live table.
+    pub(crate) kind: ChangeKind,
+    pub(crate) way: Way,
+}
+
+/// What a commit uses up and what it leaves.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    pub(crate) reserve: Reserve,
+    pub(crate) garbage: Garbage,
+    /// Whether leaves were changed.
+    pub(crate) leaves: bool,
+    /// Whether words that point to tables were.
+    pub(crate) tables: bool,
+}
+
+/// A leaf in the tables: its word and what it covers.
+#[derive(Clone, Copy)]
+pub(crate) struct Leaf<W> {
+    pub(crate) word: W,
+    pub(crate) span: Span,
+    pub(crate) size_lg2: u32,
+}
+
+impl<W: Copy> Leaf<W> {
+    /// The leaf of word `w` at level `L`, in a slot of `at`.
+    #[inline(always)]
+    pub(crate) fn of<L: Level>(f: L::Format, w: W, at: u64) -> Self
+    where
+        L::Format: Format<Word = W>,
+    {
+        let size_lg2 = L::leaf_lg2(f, w);
+        Self { word: w, span: Span { first: at & !low(size_lg2), last: at | low(size_lg2) }, size_lg2 }
+    }
+
+    /// Whether all of it is in `span`.
+    #[inline(always)]
+    pub(crate) const fn is_within(&self, span: Span) -> bool {
+        self.span.first >= span.first && self.span.last <= span.last
+    }
+
+    /// Its part in `span`.
+    pub(crate) fn part(&self, span: Span) -> Span {
+        Span { first: self.span.first.max(span.first), last: self.span.last.min(span.last) }
+    }
+}
+
+/// Why a commit leaves a table's slots.
+enum Turn<L: Level> {
+    /// A table below has to be changed.
+    Below(Table<L::Below>),
+    /// A table below is covered and goes.
+    Unlink(Table<L::Below>),
+    /// A part of the leaf has to be changed.
+    Split(Leaf<WordOf<L>>),
+}
+
+impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
+    /// Looks for what stops the change, and counts the tables that splits take.
+    pub(crate) fn plan<L: Level<Format = F>>(&self, table: Table<L>, span: Span, need: &mut Need) -> Result<(), Error> {
+        if L::IS_FLOOR {
+            return Ok(());
+        }
+        let mut plan = Plan { span, counted: None, need };
+        if !L::HAS_TABLES {
+            return table.open(self.f, self.memory, |slots| self.plan_leaves(&slots, &mut plan))?;
+        }
+        let mut at = span.first;
+        loop {
+            let descent = table.open(self.f, self.memory, |slots| self.plan_slots(&slots, at, &mut plan))??;
+            let Some((below, child)) = descent else { return Ok(()) };
+            self.plan(child, below, plan.need)?;
+            if below.last == span.last {
+                return Ok(());
+            }
+            at = below.last + 1;
+        }
+    }
+
+    /// Plans in a table that can only have leaves.
+    #[inline]
+    fn plan_leaves<L: Level<Format = F>>(&self, slots: &Slots<'_, L>, plan: &mut Plan<'_>) -> Result<(), Error> {
+        let (f, Span { first, last }) = (self.f, plan.span);
+        if self.look_at_all {
+            for at in (first..=last).step_by(1 << L::shift(f)) {
+                let w = slots.get(index::<L>(f, at));
+                if L::is_leaf(f, w) {
+                    self.plan_leaf::<L>(w, at, plan)?;
+                } else if self.refuse_holes {
+                    return Err(hole::<L>(f, w, at));
+                }
+            }
+            return Ok(());
+        }
+        if self.refuse_holes {
+            let stretch = slots.stretch(index::<L>(f, first), index::<L>(f, last));
+            if let Some(number) = stretch.iter().position(|slot| !L::is_leaf(f, slot.get())) {
+                let at = first + ((number as u64) << L::shift(f));
+                return Err(hole::<L>(f, slots.get(index::<L>(f, at)), at));
+            }
+        }
+        // A leaf that is larger than its slot can stick out at either end.
+        if L::leaf_sizes(f) == crate::Sizes::one(L::shift(f)) {
+            return Ok(());
+        }
+        for at in [first, last & !low(L::shift(f))] {
+            let w = slots.get(index::<L>(f, at));
+            if L::is_leaf(f, w) {
+                self.plan_leaf::<L>(w, at, plan)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Plans in a table that can have tables below, from `at` to the next one.
+    fn plan_slots<L: Level<Format = F>>(
+        &self,
+        slots: &Slots<'_, L>,
+        mut at: u64,
+        plan: &mut Plan<'_>,
+    ) -> Result<Option<(Span, Table<L::Below>)>, Error> {
+        let (f, last) = (self.f, plan.span.last);
+        let slot_mask = low(L::shift(f));
+        let look_at_all = self.look_at_all || self.refuse_holes;
+        loop {
+            let end = slot_last::<L>(f, at);
+            let is_covered = at & slot_mask == 0 && end <= last;
+            let w = slots.get_acquire(index::<L>(f, at));
+            if L::is_leaf(f, w) {
+                self.plan_leaf::<L>(w, at, plan)?;
+            } else if L::is_table(f, w) {
+                if look_at_all || !is_covered {
+                    return Ok(Some((Span { first: at, last: end.min(last) }, Table::below::<L>(f, w))));
+                }
+            } else if self.refuse_holes {
+                return Err(hole::<L>(f, w, at));
+            }
+            if end >= last {
+                return Ok(None);
+            }
+            // Of covered slots there is nothing to know, unless all are looked at.
+            at = if look_at_all { end + 1 } else { (end + 1).max(last & !slot_mask) };
+        }
+    }
+
+    /// Plans the change of one leaf.
+    fn plan_leaf<L: Level<Format = F>>(&self, w: F::Word, at: u64, plan: &mut Plan<'_>) -> Result<(), Error> {
+        let f = self.f;
+        if !E::CLEARS && self.edit.change::<L>(f, w)? == w {
+            return Ok(());
+        }
+        let leaf = Leaf::of::<L>(f, w, at);
+        let va = va(f, leaf.span.first);
+        self.check_way(va, self.kind, self.way)?;
+        if leaf.is_within(plan.span) || plan.counted == Some(leaf.span) {
+            return Ok(());
+        }
+        if self.refuse_partial {
+            return Err(Error::PartialLeaf { va, size_lg2: leaf.size_lg2 });
+        }
+        self.check_way(va, ChangeKind::Size, f.way(ChangeKind::Size))?;
+        plan.counted = Some(leaf.span);
+        let part = leaf.part(plan.span);
+        if leaf.size_lg2 > L::shift(f) {
+            self.plan_apart::<L>(&leaf, part, plan.need)
+        } else {
+            self.plan_split::<L>(&leaf, part, plan.need)
+        }
+    }
+
+    fn check_way(&self, va: crate::Va, kind: ChangeKind, way: Way) -> Result<(), Error> {
+        match way {
+            // What goes to absent is made absent and then flushed, whatever comes next.
+            Way::Break if self.live && kind != ChangeKind::Clear => Err(Error::BreakBeforeMake { va, kind }),
+            Way::Instruction if self.live => Err(Error::NeedsInstruction { va, kind }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the change.
+    pub(crate) fn commit<L: Level<Format = F>>(
+        &self,
+        table: Table<L>,
+        span: Span,
+        progress: &mut Progress,
+    ) -> Result<(), Error> {
+        if L::IS_FLOOR {
+            return Ok(());
+        }
+        let (f, memory) = (self.f, self.memory);
+        if !L::HAS_TABLES {
+            return table.open(f, memory, |slots| self.commit_leaves(&slots, span, progress))?;
+        }
+        let mut at = span.first;
+        loop {
+            let turn = table.open(f, memory, |slots| self.commit_slots(&slots, &mut at, span, progress))??;
+            let Some(turn) = turn else { return Ok(()) };
+            let below = Span { first: at, last: slot_last::<L>(f, at).min(span.last) };
+            match turn {
+                Turn::Below(child) => {
+                    self.commit(child, below, progress)?;
+                    if self.unlink && child.open(f, memory, |slots| is_emptied(f, &slots, below))? {
+                        self.unlink_slot::<L>(table, child, at, progress)?;
+                    }
+                }
+                Turn::Unlink(child) => self.unlink_slot::<L>(table, child, at, progress)?,
+                Turn::Split(leaf) => self.split_slot::<L>(table, leaf, below, progress)?,
+            }
+            if below.last == span.last {
+                return Ok(());
+            }
+            at = below.last + 1;
+        }
+    }
+
+    /// Commits in a table that can only have leaves.
+    #[inline]
+    fn commit_leaves<L: Level<Format = F>>(
+        &self,
+        slots: &Slots<'_, L>,
+        span: Span,
+        progress: &mut Progress,
+    ) -> Result<(), Error> {
+        let f = self.f;
+        if L::leaf_sizes(f) != crate::Sizes::one(L::shift(f)) {
+            for at in [span.first, span.last & !low(L::shift(f))] {
+                let w = slots.get(index::<L>(f, at));
+                if L::is_leaf(f, w) && !Leaf::of::<L>(f, w, at).is_within(span) {
+                    progress.leaves |= self.take_apart::<L>(slots, Leaf::of::<L>(f, w, at), span)?;
+                }
+            }
+        }
+        let stretch = slots.stretch(index::<L>(f, span.first), index::<L>(f, span.last));
+        progress.leaves |= self.edit.change_all(f, &stretch, self.live)?;
+        Ok(())
+    }
+
+    /// Commits in a table that can have tables below, from `at` to the next slot that has to do with another table.
+    fn commit_slots<L: Level<Format = F>>(
+        &self,
+        slots: &Slots<'_, L>,
+        at: &mut u64,
+        span: Span,
+        progress: &mut Progress,
+    ) -> Result<Option<Turn<L>>, Error> {
+        let f = self.f;
+        loop {
+            let number = index::<L>(f, *at);
+            let end = slot_last::<L>(f, *at);
+            let is_covered = *at & low(L::shift(f)) == 0 && end <= span.last;
+            let mut w = slots.get_acquire(number);
+            if L::is_leaf(f, w) {
+                let leaf = Leaf::of::<L>(f, w, *at);
+                if !leaf.is_within(span) && leaf.size_lg2 > L::shift(f) {
+                    progress.leaves |= self.take_apart::<L>(slots, leaf, span)?;
+                    w = slots.get_acquire(number);
+                }
+            }
+            if L::is_leaf(f, w) && !is_covered {
+                if E::CLEARS || self.edit.change::<L>(f, w)? != w {
+                    return Ok(Some(Turn::Split(Leaf { word: w, ..Leaf::of_slot::<L>(f, w, *at) })));
+                }
+            } else if L::is_table(f, w) {
+                let child = Table::below::<L>(f, w);
+                return Ok(Some(if is_covered && self.unlink { Turn::Unlink(child) } else { Turn::Below(child) }));
+            } else if is_covered {
+                progress.leaves |= self.edit.change_all(f, &slots.stretch(number, number), self.live)?;
+            }
+            if end >= span.last {
+                return Ok(None);
+            }
+            *at = end + 1;
+        }
+    }
+
+    /// Unlinks the table below the slot of `at`.
+    fn unlink_slot<L: Level<Format = F>>(
+        &self,
+        table: Table<L>,
+        child: Table<L::Below>,
+        at: u64,
+        progress: &mut Progress,
+    ) -> Result<(), Error> {
+        let f = self.f;
+        table.open(f, self.memory, |slots| slots.set(index::<L>(f, at), L::empty(f)))?;
+        progress.tables = true;
+        Ok(progress.garbage.add(f, self.memory, child)?)
+    }
+}
+
+impl<W: Copy> Leaf<W> {
+    /// The part of a leaf in the slot of `at`.
+    pub(crate) fn of_slot<L: Level>(f: L::Format, w: W, at: u64) -> Self
+    where
+        L::Format: Format<Word = W>,
+    {
+        let size_lg2 = L::shift(f);
+        Self { word: w, span: Span { first: at & !low(size_lg2), last: at | low(size_lg2) }, size_lg2 }
+    }
+}
+
+/// The state of a plan within one table.
+struct Plan<'a> {
+    span: Span,
+    /// The leaf whose parts have been counted last.
+    counted: Option<Span>,
+    need: &'a mut Need,
+}
+
+/// Changes the leaf word in `slot` to what `change` makes of it.
+#[inline(always)]
+pub(crate) fn change_slot<L: Level>(
+    slot: &Slot<'_, L>,
+    w: WordOf<L>,
+    live: bool,
+    change: impl Fn(WordOf<L>) -> WordOf<L>,
+) {
+    if live { slot.update(w, change) } else { slot.set(change(w)) }
+}
+
+/// Whether all slots are empty, those for `span` last.
+#[inline]
+fn is_emptied<L: Level>(f: L::Format, slots: &Slots<'_, L>, span: Span) -> bool {
+    let (first, last) = (index::<L>(f, span.first), index::<L>(f, span.last));
+    let is_empty = |slot: usize| slot >= slots.len() || L::is_empty(f, slots.get(slot));
+    // Neighbours are the likeliest to be left: ranges are often unmapped piece by piece.
+    is_empty(last + 1) && (first == 0 || is_empty(first - 1)) && slots.iter().all(|slot| L::is_empty(f, slot.get()))
+}
+
+/// The error for a word that is neither leaf nor table, where there should be no hole.
+#[cold]
+fn hole<L: Level>(f: L::Format, w: WordOf<L>, at: u64) -> Error {
+    if L::is_absent(f, w) {
+        Error::Hole { va: va(f, at) }
+    } else {
+        Error::Reserved { va: va(f, at), level: L::NUMBER, word: w.into() }
+    }
+}

@@ -1,0 +1,242 @@
+//! What can go wrong, told precisely.
+
+use core::fmt;
+
+use crate::address::{Oa, Va, VaRange};
+use crate::format::{ChangeKind, Unencodable};
+
+/// Why an operation was refused. Every translation and every frame is as it was before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Error {
+    /// Something is there already: a leaf, or an absent word that carries something of the client's.
+    Occupied {
+        /// The first such address.
+        va: Va,
+    },
+    /// Nothing is mapped there, and the policy refuses holes.
+    Hole {
+        /// The first such address.
+        va: Va,
+    },
+    /// The address is not a multiple of the leaf size, or the length is not.
+    Misaligned {
+        /// The address; for a length, the one behind the range.
+        address: u64,
+        /// lg2 of the leaf size.
+        lg2: u32,
+    },
+    /// No leaf of the format has this size.
+    NoSuchSize {
+        /// lg2 of the size.
+        lg2: u32,
+    },
+    /// The range ends before it starts, or beyond the last address.
+    Reversed {
+        /// The range.
+        range: VaRange,
+    },
+    /// An OA that the format cannot say.
+    OutOfRange {
+        /// The highest OA asked for.
+        oa: Oa,
+        /// The highest there is.
+        last: Oa,
+    },
+    /// An address of the range is one that the tables cannot translate.
+    NotCanonical {
+        /// Such an address.
+        va: Va,
+    },
+    /// No more frames for tables.
+    OutOfFrames,
+    /// Only a part of a leaf is in the range, and the policy refuses to split it, or the format cannot say its parts.
+    PartialLeaf {
+        /// Where the leaf starts.
+        va: Va,
+        /// lg2 of its size.
+        size_lg2: u32,
+    },
+    /// No leaf word can say the attributes.
+    Unencodable(
+        /// Which attribute.
+        Unencodable,
+    ),
+    /// The table is live, and a change of this kind has to go through absent and a flush, which this operation does
+    /// not do.
+    BreakBeforeMake {
+        /// The leaf in question.
+        va: Va,
+        /// The kind of change.
+        kind: ChangeKind,
+    },
+    /// The table is live, and a change of this kind takes an instruction of the machine's.
+    NeedsInstruction {
+        /// The leaf in question.
+        va: Va,
+        /// The kind of change.
+        kind: ChangeKind,
+    },
+    /// A word that the format forbids is in the tables.
+    Reserved {
+        /// Where.
+        va: Va,
+        /// The level's number.
+        level: u8,
+        /// The word.
+        word: u64,
+    },
+    /// A table could not be reached.
+    Memory(
+        /// Which one and why.
+        MemoryError,
+    ),
+}
+
+/// Why a table could not be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MemoryError {
+    /// The address of the table.
+    pub address: Oa,
+    /// The reason.
+    pub reason: MemoryReason,
+}
+
+/// The reasons for a [`MemoryError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MemoryReason {
+    /// No such address, or the table does not end within the memory.
+    Outside,
+    /// The memory has words of another width.
+    WordWidth,
+    /// The one window is in use.
+    Busy,
+    /// One operation opened more tables than the memory allows.
+    TooManyTables,
+}
+
+/// Why there is no translation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fault {
+    /// The reason.
+    pub kind: FaultKind,
+    /// The number of the level at which the walk ended; the root's for an address that is not canonical.
+    pub level: u8,
+}
+
+/// The reasons for a [`Fault`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FaultKind {
+    /// The address is not one that these tables translate.
+    NotCanonical,
+    /// The word says that nothing is there.
+    Absent,
+    /// The word is one that the format forbids.
+    Reserved,
+    /// The table could not be reached.
+    Memory,
+}
+
+impl From<MemoryError> for Error {
+    fn from(error: MemoryError) -> Self {
+        Self::Memory(error)
+    }
+}
+
+impl From<Unencodable> for Error {
+    fn from(error: Unencodable) -> Self {
+        Self::Unencodable(error)
+    }
+}
+
+/// A size for people: `4 KiB`, `2 MiB`.
+pub(crate) struct Size(pub u32);
+
+impl fmt::Display for Size {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+        let unit = (self.0 / 10).min(6);
+        write!(out, "{} {}", 1_u64 << (self.0 - 10 * unit).min(63), UNITS[unit as usize])
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Occupied { va } => write!(out, "something is mapped at {va} already"),
+            Self::Hole { va } => write!(out, "nothing is mapped at {va}"),
+            Self::Misaligned { address, lg2 } => write!(out, "{address:#x} is not a multiple of {}", Size(*lg2)),
+            Self::NoSuchSize { lg2 } => write!(out, "the format has no leaves of {}", Size(*lg2)),
+            Self::Reversed { range } => write!(out, "the range {range} ends before it starts"),
+            Self::OutOfRange { oa, last } => write!(out, "output address {oa} is beyond the last one, {last}"),
+            Self::NotCanonical { va } => write!(out, "the tables do not translate {va}"),
+            Self::OutOfFrames => write!(out, "no more frames for tables"),
+            Self::PartialLeaf { va, size_lg2 } => {
+                write!(out, "only a part of the leaf of {} at {va} is in the range", Size(*size_lg2))
+            }
+            Self::Unencodable(error) => error.fmt(out),
+            Self::BreakBeforeMake { va, kind } => {
+                write!(out, "the leaf at {va} is live: a change of its {kind} must go through absent and a flush")
+            }
+            Self::NeedsInstruction { va, kind } => {
+                write!(out, "the leaf at {va} is live: a change of its {kind} takes an instruction")
+            }
+            Self::Reserved { va, level, word } => {
+                write!(out, "the word {word:#x} for {va} at level {level} is reserved")
+            }
+            Self::Memory(error) => error.fmt(out),
+        }
+    }
+}
+
+impl fmt::Display for MemoryError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reason = match self.reason {
+            MemoryReason::Outside => "it is outside of the memory",
+            MemoryReason::WordWidth => "the memory has words of another width",
+            MemoryReason::Busy => "the window is in use",
+            MemoryReason::TooManyTables => "too many tables were opened",
+        };
+        write!(out, "the table at {} cannot be reached: {reason}", self.address)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let level = self.level;
+        match self.kind {
+            FaultKind::NotCanonical => write!(out, "the tables do not translate this address"),
+            FaultKind::Absent => write!(out, "nothing is mapped at level {level}"),
+            FaultKind::Reserved => write!(out, "the word at level {level} is reserved"),
+            FaultKind::Memory => write!(out, "the table of level {level} cannot be reached"),
+        }
+    }
+}
+
+impl fmt::Display for Unencodable {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "no word can say this `{}`", self.attribute)
+    }
+}
+
+impl fmt::Display for ChangeKind {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Fill => "presence",
+            Self::Clear => "absence",
+            Self::Unlink => "table",
+            Self::Relax | Self::Restrict => "rights",
+            Self::Output => "output address",
+            Self::Size => "size",
+            Self::MemoryType => "memory type",
+            Self::Global => "scope",
+            Self::Other => "attributes",
+        })
+    }
+}
+
+impl core::error::Error for Error {}
+impl core::error::Error for MemoryError {}
+impl core::error::Error for Fault {}
+impl core::error::Error for Unencodable {}

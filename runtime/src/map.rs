@@ -1,0 +1,425 @@
+//! Making translations.
+
+use crate::address::{Oa, VaRange};
+use crate::error::Error;
+use crate::flush::{Unflushed, request};
+use crate::format::{ChangeKind, Format, Level, RootVisitor, Sizes, Unencodable, Way};
+use crate::frames::Frames;
+use crate::garbage::Garbage;
+use crate::memory::Memory;
+use crate::pieces::{Piece, fill, fill_new, piece};
+use crate::reserve::{Need, Reserve};
+use crate::span::{Span, all_sizes, check_aligned, index, length_lg2, low, slot_last, span, va};
+use crate::table::{NewTable, Slots, Table};
+
+/// Of which leaves a mapping is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Leaves {
+    /// As large as VA, OA, length and attributes allow. Where a table is in the way, what fits under it.
+    Largest,
+    /// All of `2^lg2` bytes.
+    Exactly(
+        /// The lg2.
+        u32,
+    ),
+}
+
+/// `map` below a root.
+pub(crate) struct Map<'a, F: Format, M, A> {
+    pub(crate) f: F,
+    pub(crate) memory: &'a M,
+    pub(crate) frames: &'a mut A,
+    pub(crate) live: bool,
+    pub(crate) root: Oa,
+    pub(crate) range: VaRange,
+    pub(crate) oa: Oa,
+    pub(crate) attributes: &'a F::Attributes,
+    pub(crate) leaves: Leaves,
+}
+
+impl<F: Format, M: Memory, A: Frames> RootVisitor<F> for Map<'_, F, M, A> {
+    type Output = Result<Unflushed<F>, Error>;
+
+    fn visit<L: Level<Format = F>>(self) -> Self::Output {
+        let Self { f, memory, frames, .. } = self;
+        let Some(span) = span::<L>(f, self.range)? else { return Ok(Unflushed::nothing(f)) };
+        let oa = self.oa.get();
+        check_output(f, span, oa)?;
+        let sizes = sizes::<L>(f, self.attributes, self.leaves)?;
+        let delta = oa.wrapping_sub(span.first);
+        let sizes = congruent(f, sizes, span, oa, delta)?;
+        let way = f.way(ChangeKind::Fill);
+        if self.live && way == Way::Instruction {
+            return Err(Error::NeedsInstruction { va: va(f, span.first), kind: ChangeKind::Fill });
+        }
+
+        let job = Job { f, memory, attributes: self.attributes, sizes, delta };
+        let (root, mut need) = (Table::<L>::at(self.root), Need::default());
+        memory.begin();
+        job.plan(root, span, &mut need)?;
+        let mut reserve = Reserve::take_all(f, memory, frames, &need)?;
+        memory.commit();
+        let committed = job.commit(root, span, &mut reserve);
+        reserve.give_back(f, memory, frames);
+        committed?;
+
+        let flush = self.live && way != Way::Lazy;
+        let request = flush.then(|| request::<L>(f, self.range, sizes, !need.is_nothing()));
+        Ok(Unflushed::new(f, request, Garbage::NONE))
+    }
+}
+
+/// Refuses OA that the format cannot say.
+#[inline]
+fn check_output<F: Format>(f: F, span: Span, oa: u64) -> Result<(), Error> {
+    let last = f.output_last();
+    match oa.checked_add(span.last - span.first) {
+        Some(end) if end <= last => Ok(()),
+        end => Err(Error::OutOfRange { oa: Oa::new(end.unwrap_or(u64::MAX)), last: Oa::new(last) }),
+    }
+}
+
+/// The sizes at `L` and below that are asked for and can say the attributes.
+fn sizes<L: Level>(
+    f: L::Format,
+    attributes: &<L::Format as Format>::Attributes,
+    leaves: Leaves,
+) -> Result<Sizes, Error> {
+    let all = all_sizes::<L>(f);
+    let wanted = match leaves {
+        Leaves::Largest => all,
+        Leaves::Exactly(lg2) if all.has(lg2) => Sizes::one(lg2),
+        Leaves::Exactly(lg2) => return Err(Error::NoSuchSize { lg2 }),
+    };
+    let mut lost = None;
+    let sizes = without_unencodable::<L>(f, attributes, wanted, &mut lost);
+    match lost {
+        Some(lost) if sizes.is_empty() => Err(lost.into()),
+        _ => Ok(sizes),
+    }
+}
+
+#[inline]
+fn without_unencodable<L: Level>(
+    f: L::Format,
+    attributes: &<L::Format as Format>::Attributes,
+    wanted: Sizes,
+    lost: &mut Option<Unencodable>,
+) -> Sizes {
+    if L::IS_FLOOR {
+        return wanted;
+    }
+    let mut sizes = wanted;
+    for size in wanted.and(L::leaf_sizes(f)).iter() {
+        if let Err(error) = L::template(f, attributes, size) {
+            sizes = Sizes(sizes.0 & !Sizes::one(size).0);
+            *lost = Some(error);
+        }
+    }
+    if L::HAS_TABLES { without_unencodable::<L::Below>(f, attributes, sizes, lost) } else { sizes }
+}
+
+/// Those sizes of which a multiple among the VA is one among the OA. Refuses a span that cannot be made of them.
+#[inline]
+fn congruent<F: Format>(f: F, sizes: Sizes, span: Span, oa: u64, delta: u64) -> Result<Sizes, Error> {
+    let Some(smallest) = sizes.smallest() else { return Err(Error::NoSuchSize { lg2: 0 }) };
+    check_aligned(f, span, smallest)?;
+    if oa & low(smallest) != 0 {
+        return Err(Error::Misaligned { address: oa, lg2: smallest });
+    }
+    Ok(sizes.up_to(delta.trailing_zeros()))
+}
+
+/// What is the same for the whole operation.
+struct Job<'a, F: Format, M> {
+    f: F,
+    memory: &'a M,
+    attributes: &'a F::Attributes,
+    /// The sizes that may be used.
+    sizes: Sizes,
+    /// OA minus position.
+    delta: u64,
+}
+
+/// What happens to the slots from a position on.
+enum Step<L: Level> {
+    /// They become one leaf of `2^size` bytes.
+    Leaf(u32),
+    /// One becomes a pointer to a new table.
+    New,
+    /// The rest is done in the table below it.
+    Below(Table<L::Below>),
+}
+
+/// Where an operation leaves a table's slots for one of the tables below.
+struct Descent<L: Level> {
+    span: Span,
+    /// The table, or none if it has to be made.
+    table: Option<Table<L::Below>>,
+}
+
+impl<F: Format, M: Memory> Job<'_, F, M> {
+    /// The sizes of leaves that may be used in tables of level `L`.
+    #[inline(always)]
+    fn sizes<L: Level<Format = F>>(&self) -> Sizes {
+        L::leaf_sizes(self.f).and(self.sizes)
+    }
+
+    /// Says what happens at `at`, or that something is in the way.
+    #[inline]
+    fn step<L: Level<Format = F>>(&self, slots: &Slots<'_, L>, at: u64, last: u64) -> Result<Step<L>, Error> {
+        let (f, shift) = (self.f, L::shift(self.f));
+        let first = index::<L>(f, at);
+        if at & low(shift) == 0 {
+            let mut sizes = self.sizes::<L>().up_to(at.trailing_zeros().min(length_lg2(at, last)));
+            while let Some(size) = sizes.largest_up_to(63) {
+                let run = slots.stretch(first, first + low(size - shift) as usize);
+                let in_the_way = run.iter().position(|slot| !L::is_empty(f, slot.get()));
+                let Some(number) = in_the_way else { return Ok(Step::Leaf(size)) };
+                let w = slots.get(first + number);
+                if !L::is_table(f, w) {
+                    return Err(occupied::<L>(f, w, at + ((number as u64) << shift)));
+                }
+                sizes = Sizes(sizes.0 & !Sizes::one(size).0);
+            }
+        }
+        let w = slots.get_acquire(first);
+        let smaller = shift > 0 && !self.sizes.up_to(shift - 1).is_empty();
+        if L::is_table(f, w) && smaller {
+            Ok(Step::Below(Table::below::<L>(f, w)))
+        } else if L::is_empty(f, w) && smaller {
+            Ok(Step::New)
+        } else {
+            Err(occupied::<L>(f, w, at))
+        }
+    }
+
+    /// Checks that the span is free, and counts the tables that it takes.
+    fn plan<L: Level<Format = F>>(&self, table: Table<L>, span: Span, need: &mut Need) -> Result<(), Error> {
+        if L::IS_FLOOR {
+            return Ok(());
+        }
+        let mut at = span.first;
+        loop {
+            let descent = table.open(self.f, self.memory, |slots| self.plan_slots(&slots, at, span.last, need))??;
+            let Some(Descent { span: below, table: Some(table) }) = descent else { return Ok(()) };
+            self.plan(table, below, need)?;
+            if below.last == span.last {
+                return Ok(());
+            }
+            at = below.last + 1;
+        }
+    }
+
+    #[inline]
+    fn plan_slots<L: Level<Format = F>>(
+        &self,
+        slots: &Slots<'_, L>,
+        mut at: u64,
+        last: u64,
+        need: &mut Need,
+    ) -> Result<Option<Descent<L>>, Error> {
+        let f = self.f;
+        if !L::HAS_TABLES {
+            let stretch = slots.stretch(index::<L>(f, at), index::<L>(f, last));
+            let in_the_way = stretch.iter().position(|slot| !L::is_empty(f, slot.get()));
+            return match in_the_way {
+                None => Ok(None),
+                Some(number) => {
+                    let at = at + ((number as u64) << L::shift(f));
+                    Err(occupied::<L>(f, slots.get(index::<L>(f, at)), at))
+                }
+            };
+        }
+        loop {
+            let end = match self.step(slots, at, last)? {
+                Step::Leaf(size) => at | low(size),
+                Step::New => {
+                    let end = slot_last::<L>(f, at).min(last);
+                    self.count::<L::Below>(Span { first: at, last: end }, need, 1);
+                    end
+                }
+                Step::Below(table) => {
+                    let span = Span { first: at, last: slot_last::<L>(f, at).min(last) };
+                    return Ok(Some(Descent { span, table: Some(table) }));
+                }
+            };
+            if end == last {
+                return Ok(None);
+            }
+            at = end + 1;
+        }
+    }
+
+    /// Counts the new tables that `span` takes, from one of level `L` on down, `times` times.
+    fn count<L: Level<Format = F>>(&self, span: Span, need: &mut Need, times: u64) {
+        need.add::<L>(times);
+        if !L::HAS_TABLES {
+            return;
+        }
+        let (shift, sizes) = (L::shift(self.f), self.sizes::<L>());
+        let mut at = span.first;
+        loop {
+            let piece = piece(sizes, shift, Span { first: at, last: span.last });
+            if piece.size.is_none() {
+                let whole_slots = if at & low(shift) == 0 { (piece.last - at) >> shift } else { 0 };
+                if whole_slots > 0 {
+                    // Slots that are made below and are wholly covered take the same tables each.
+                    let one = Span { first: at, last: at | low(shift) };
+                    self.count::<L::Below>(one, need, times.saturating_mul(whole_slots));
+                }
+                let rest = Span { first: at + (whole_slots << shift), last: piece.last };
+                self.count::<L::Below>(rest, need, times);
+            }
+            if piece.last == span.last {
+                return;
+            }
+            at = piece.last + 1;
+        }
+    }
+
+    /// Writes what has been planned.
+    fn commit<L: Level<Format = F>>(&self, table: Table<L>, span: Span, reserve: &mut Reserve) -> Result<(), Error> {
+        if L::IS_FLOOR {
+            return Ok(());
+        }
+        let mut at = span.first;
+        loop {
+            let descent = table.open(self.f, self.memory, |slots| self.commit_slots(&slots, at, span.last))??;
+            let Some(Descent { span: below, table: child }) = descent else { return Ok(()) };
+            match child {
+                Some(child) => self.commit(child, below, reserve)?,
+                None => {
+                    let child = self.build::<L::Below>(below, reserve)?;
+                    let w = L::table(self.f, child.address().get());
+                    table.open(self.f, self.memory, |slots| slots.link(index::<L>(self.f, below.first), w))?;
+                }
+            }
+            if below.last == span.last {
+                return Ok(());
+            }
+            at = below.last + 1;
+        }
+    }
+
+    #[inline]
+    fn commit_slots<L: Level<Format = F>>(
+        &self,
+        slots: &Slots<'_, L>,
+        mut at: u64,
+        last: u64,
+    ) -> Result<Option<Descent<L>>, Error> {
+        let f = self.f;
+        if !L::HAS_TABLES {
+            return self.commit_leaves(slots, Span { first: at, last }).map(|()| None);
+        }
+        loop {
+            let table = match self.step(slots, at, last)? {
+                Step::Leaf(size) => {
+                    let end = at | low(size);
+                    let template = L::template(f, self.attributes, size)?;
+                    fill(f, slots, Span { first: at, last: end }, (template, size), at.wrapping_add(self.delta));
+                    if end == last {
+                        return Ok(None);
+                    }
+                    at = end + 1;
+                    continue;
+                }
+                Step::New => None,
+                Step::Below(table) => Some(table),
+            };
+            return Ok(Some(Descent { span: Span { first: at, last: slot_last::<L>(f, at).min(last) }, table }));
+        }
+    }
+
+    /// Writes leaves into slots that have been found empty.
+    #[inline]
+    fn commit_leaves<L: Level<Format = F>>(&self, slots: &Slots<'_, L>, span: Span) -> Result<(), Error> {
+        self.leaf_pieces::<L>(span, |piece, (template, size), oa| {
+            fill(self.f, slots, piece, (template, size), oa);
+        })
+    }
+
+    /// Calls `put` with each piece of `span` that is made of leaves of one size, their template and size, and their OA.
+    #[inline(always)]
+    fn leaf_pieces<L: Level<Format = F>>(
+        &self,
+        span: Span,
+        mut put: impl FnMut(Span, (F::Word, u32), u64),
+    ) -> Result<(), Error> {
+        let (f, sizes) = (self.f, self.sizes::<L>());
+        let mut at = span.first;
+        loop {
+            let Piece { last, size } = piece(sizes, L::shift(f), Span { first: at, last: span.last });
+            if let Some(size) = size {
+                let template = L::template(f, self.attributes, size)?;
+                put(Span { first: at, last }, (template, size), at.wrapping_add(self.delta));
+            }
+            if last == span.last {
+                return Ok(());
+            }
+            at = last + 1;
+        }
+    }
+
+    /// Makes a table with leaves for `span` and what is below it, which nobody sees yet.
+    fn build<L: Level<Format = F>>(&self, span: Span, reserve: &mut Reserve) -> Result<NewTable<L>, Error> {
+        let f = self.f;
+        let table = reserve.take::<L, M>(f, self.memory)?;
+        if L::IS_FLOOR {
+            return Ok(table);
+        }
+        let (first, last) = (index::<L>(f, span.first), index::<L>(f, span.last));
+        table.open(f, self.memory, |slots| {
+            let empty = L::empty(f);
+            if first > 0 {
+                slots.fill(0, first - 1, |_| empty);
+            }
+            slots.fill(last + 1, slots.len() - 1, |_| empty);
+            self.leaf_pieces::<L>(span, |piece, (template, size), oa| {
+                fill_new(f, &slots, piece, (template, size), oa);
+            })
+        })??;
+        if L::HAS_TABLES {
+            self.build_below(&table, span, reserve)?;
+        }
+        Ok(table)
+    }
+
+    /// Makes the tables below a new one, where it has no leaves.
+    fn build_below<L: Level<Format = F>>(
+        &self,
+        table: &NewTable<L>,
+        span: Span,
+        reserve: &mut Reserve,
+    ) -> Result<(), Error> {
+        let (f, sizes) = (self.f, self.sizes::<L>());
+        let mut at = span.first;
+        loop {
+            let piece = piece(sizes, L::shift(f), Span { first: at, last: span.last });
+            let end = if piece.size.is_some() {
+                piece.last
+            } else {
+                let end = slot_last::<L>(f, at).min(piece.last);
+                let child = self.build::<L::Below>(Span { first: at, last: end }, reserve)?;
+                let w = L::table(f, child.address().get());
+                table.open(f, self.memory, |slots| slots.set(index::<L>(f, at), w))?;
+                end
+            };
+            if end == span.last {
+                return Ok(());
+            }
+            at = end + 1;
+        }
+    }
+}
+
+/// What is in the way of a leaf at `at`.
+#[cold]
+fn occupied<L: Level>(f: L::Format, w: <L::Format as Format>::Word, at: u64) -> Error {
+    if L::is_absent(f, w) || L::is_leaf(f, w) || L::is_table(f, w) {
+        Error::Occupied { va: va(f, at) }
+    } else {
+        Error::Reserved { va: va(f, at), level: L::NUMBER, word: w.into() }
+    }
+}

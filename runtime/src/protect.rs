@@ -1,0 +1,154 @@
+//! Changing attributes.
+
+use crate::address::{Oa, VaRange};
+use crate::edit::{Edit, Job, Progress, change_slot};
+use crate::error::Error;
+use crate::flush::{Unflushed, request};
+use crate::format::{ChangeKind, Format, Level, RootVisitor, Unencodable, Way, WordOf};
+use crate::frames::Frames;
+use crate::garbage::Garbage;
+use crate::memory::Memory;
+use crate::reserve::{Need, Reserve};
+use crate::span::{all_sizes, check_aligned, span};
+use crate::table::{Slots, Table};
+use crate::unmap::{Holes, Partial};
+use crate::word::Word;
+
+/// How to change attributes.
+///
+/// ```
+/// use ptgen::{Holes, Partial, Protect};
+///
+/// assert_eq!(Protect::everything(), Protect { holes: Holes::Skip, partial: Partial::Split });
+/// assert_eq!(Protect::mapped().no_split(), Protect { holes: Holes::Refuse, partial: Partial::Refuse });
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Protect {
+    /// What holes mean.
+    pub holes: Holes,
+    /// What leaves mean that are partly in the range.
+    pub partial: Partial,
+}
+
+impl Protect {
+    /// Whatever is there: holes do not matter, leaves are split.
+    #[must_use]
+    pub const fn everything() -> Self {
+        Self { holes: Holes::Skip, partial: Partial::Split }
+    }
+
+    /// What is mapped without a hole: a hole is an error, leaves are split.
+    #[must_use]
+    pub const fn mapped() -> Self {
+        Self { holes: Holes::Refuse, ..Self::everything() }
+    }
+
+    /// But no leaf is split.
+    #[must_use]
+    pub const fn no_split(self) -> Self {
+        Self { partial: Partial::Refuse, ..self }
+    }
+}
+
+impl Default for Protect {
+    /// [`Protect::everything`].
+    fn default() -> Self {
+        Self::everything()
+    }
+}
+
+/// Leaves get other attributes.
+#[derive(Clone, Copy)]
+struct Patch<'a, F: Format>(&'a F::Change);
+
+impl<F: Format> Edit<F> for Patch<'_, F> {
+    const CLEARS: bool = false;
+
+    #[inline]
+    fn change<L: Level<Format = F>>(&self, f: F, w: WordOf<L>) -> Result<WordOf<L>, Unencodable> {
+        Ok(L::apply(f, &L::patch(f, self.0)?, w))
+    }
+
+    #[inline]
+    fn change_all<L: Level<Format = F>>(&self, f: F, slots: &Slots<'_, L>, live: bool) -> Result<bool, Error> {
+        let leaf = slots.iter().position(|slot| L::is_leaf(f, slot.get()));
+        let Some(first) = leaf else { return Ok(false) };
+        let patch = L::patch(f, self.0)?;
+        let slots = slots.stretch(first, slots.len() - 1);
+        if live && L::hardware(f) != F::Word::ZERO {
+            for slot in slots.iter() {
+                let w = slot.get();
+                if L::is_leaf(f, w) {
+                    change_slot(&slot, w, true, |w| L::apply(f, &patch, w));
+                }
+            }
+        } else {
+            for slot in slots.iter() {
+                let w = slot.get();
+                if L::is_leaf(f, w) {
+                    slot.set(L::apply(f, &patch, w));
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// `protect` below a root.
+pub(crate) struct ProtectAt<'a, F: Format, M, A> {
+    pub(crate) f: F,
+    pub(crate) memory: &'a M,
+    pub(crate) frames: &'a mut A,
+    pub(crate) live: bool,
+    pub(crate) root: Oa,
+    pub(crate) range: VaRange,
+    pub(crate) change: &'a F::Change,
+    pub(crate) policy: Protect,
+}
+
+impl<F: Format, M: Memory, A: Frames> RootVisitor<F> for ProtectAt<'_, F, M, A> {
+    type Output = Result<Unflushed<F>, Error>;
+
+    fn visit<L: Level<Format = F>>(self) -> Self::Output {
+        let Self { f, memory, frames, live, range, change, policy, .. } = self;
+        let Some(span) = span::<L>(f, range)? else { return Ok(Unflushed::nothing(f)) };
+        let sizes = all_sizes::<L>(f);
+        check_aligned(f, span, sizes.smallest().unwrap_or(0))?;
+        let way = f.way_of(change);
+        let can_stop = live && way >= Way::Instruction || !is_encodable::<L>(f, change);
+        let job = Job {
+            f,
+            memory,
+            edit: Patch::<F>(change),
+            live,
+            refuse_holes: policy.holes == Holes::Refuse,
+            refuse_partial: policy.partial == Partial::Refuse,
+            unlink: false,
+            look_at_all: can_stop,
+            kind: ChangeKind::Other,
+            way,
+        };
+        let (root, mut need) = (Table::<L>::at(self.root), Need::default());
+        memory.begin();
+        job.plan(root, span, &mut need)?;
+        let reserve = Reserve::take_all(f, memory, frames, &need)?;
+        memory.commit();
+        let mut progress = Progress { reserve, garbage: Garbage::NONE, leaves: false, tables: false };
+        let committed = job.commit(root, span, &mut progress);
+        progress.reserve.give_back(f, memory, frames);
+        committed?;
+
+        let flush = live && (progress.tables || progress.leaves && way != Way::Lazy);
+        let request = flush.then(|| request::<L>(f, range, sizes, progress.tables));
+        Ok(Unflushed::new(f, request, progress.garbage))
+    }
+}
+
+/// Whether every leaf can say what it is to be changed to.
+fn is_encodable<L: Level>(f: L::Format, change: &<L::Format as Format>::Change) -> bool {
+    if L::IS_FLOOR {
+        return true;
+    }
+    let here = L::leaf_sizes(f).is_empty() || L::patch(f, change).is_ok();
+    here && (!L::HAS_TABLES || is_encodable::<L::Below>(f, change))
+}

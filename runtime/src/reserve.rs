@@ -1,0 +1,198 @@
+//! Frames taken before anything is changed, so that a change that has begun cannot run out of them.
+//!
+//! The frames of one level hang together in a list: the first words of each say where the next one is. Nobody else
+//! knows of these frames, so nothing is said to walkers.
+
+#![expect(unsafe_code, reason = "gives frames back")]
+
+use crate::MAX_LEVELS;
+use crate::address::Oa;
+use crate::error::Error;
+use crate::format::{Format, Level, RootVisitor, WordOf};
+use crate::frames::Frames;
+use crate::memory::Memory;
+use crate::table::NewTable;
+use crate::word::Word;
+
+/// How many tables of each level an operation needs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Need {
+    counts: [u64; MAX_LEVELS],
+}
+
+impl Need {
+    /// `count` more tables of level `L`.
+    #[inline]
+    pub(crate) fn add<L: Level>(&mut self, count: u64) {
+        const { assert!((L::NUMBER as usize) < MAX_LEVELS, "a format has at most 8 levels") };
+        let counted = &mut self.counts[L::NUMBER as usize];
+        *counted = counted.saturating_add(count);
+    }
+
+    /// Whether no tables are needed.
+    #[inline]
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.counts == [0; MAX_LEVELS]
+    }
+}
+
+/// The frame's size and alignment for a table of level `L`.
+#[inline(always)]
+pub(crate) fn geometry<L: Level>(f: L::Format) -> (u32, u32) {
+    (L::index_bits(f) + WordOf::<L>::BYTES_LG2, L::align_lg2(f))
+}
+
+/// Frames for tables, by level.
+#[derive(Debug, Default)]
+pub(crate) struct Reserve {
+    lists: [List; MAX_LEVELS],
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct List {
+    first: Oa,
+    count: u64,
+}
+
+impl Reserve {
+    /// Takes what `need` says out of `frames`, or nothing.
+    #[inline]
+    pub(crate) fn take_all<F: Format, M: Memory, A: Frames>(
+        f: F,
+        memory: &M,
+        frames: &mut A,
+        need: &Need,
+    ) -> Result<Self, Error> {
+        let mut reserve = Self::default();
+        if need.is_nothing() {
+            return Ok(reserve);
+        }
+        let result = f.root(TakeAll { f, memory, frames, need, reserve: &mut reserve });
+        if let Err(error) = result {
+            reserve.give_back(f, memory, frames);
+            return Err(error);
+        }
+        Ok(reserve)
+    }
+
+    /// Gives back what is left.
+    #[inline]
+    pub(crate) fn give_back<F: Format, M: Memory, A: Frames>(mut self, f: F, memory: &M, frames: &mut A) {
+        if self.lists.iter().any(|list| list.count > 0) {
+            f.root(GiveBack { f, memory, frames, reserve: &mut self });
+        }
+    }
+
+    /// Puts the frame of a table in.
+    pub(crate) fn put<L: Level, M: Memory>(
+        &mut self,
+        f: L::Format,
+        memory: &M,
+        table: NewTable<L>,
+    ) -> Result<(), Error> {
+        let list = &mut self.lists[L::NUMBER as usize];
+        let next = list.first.get();
+        table.open(f, memory, |slots| {
+            let words = words_of_link::<L>().min(slots.len());
+            slots.fill(0, words - 1, |number| part_of_link::<L>(next, number));
+        })?;
+        *list = List { first: table.address(), count: list.count + 1 };
+        Ok(())
+    }
+
+    /// Takes a table out.
+    #[inline]
+    pub(crate) fn take<L: Level, M: Memory>(&mut self, f: L::Format, memory: &M) -> Result<NewTable<L>, Error> {
+        let list = &mut self.lists[L::NUMBER as usize];
+        let Some(count) = list.count.checked_sub(1) else { return Err(Error::OutOfFrames) };
+        let table = NewTable::<L>::in_frame(list.first);
+        let next = table.open(f, memory, |slots| {
+            (0..words_of_link::<L>().min(slots.len())).fold(0, |link, number| {
+                let word: u64 = slots.get(number).into();
+                link | word << (number as u32 * WordOf::<L>::BITS)
+            })
+        })?;
+        *list = List { first: Oa::new(next), count };
+        Ok(table)
+    }
+}
+
+/// How many words an address takes.
+const fn words_of_link<L: Level>() -> usize {
+    64_usize.div_ceil(<WordOf<L> as Word>::BITS as usize)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "there are few words in a link")]
+fn part_of_link<L: Level>(link: u64, number: u64) -> WordOf<L> {
+    WordOf::<L>::truncate(link >> (number as u32 * WordOf::<L>::BITS))
+}
+
+struct TakeAll<'a, F, M, A> {
+    f: F,
+    memory: &'a M,
+    frames: &'a mut A,
+    need: &'a Need,
+    reserve: &'a mut Reserve,
+}
+
+impl<F: Format, M: Memory, A: Frames> TakeAll<'_, F, M, A> {
+    fn level<L: Level<Format = F>>(&mut self) -> Result<(), Error> {
+        if L::IS_FLOOR {
+            return Ok(());
+        }
+        let (bytes_lg2, align_lg2) = geometry::<L>(self.f);
+        for _ in 0..self.need.counts[L::NUMBER as usize] {
+            if L::index_bits(self.f) < words_of_link::<L>().trailing_zeros() {
+                return Err(Error::OutOfFrames);
+            }
+            let frame = self.frames.allocate(bytes_lg2, align_lg2).ok_or(Error::OutOfFrames)?;
+            if let Err(error) = self.reserve.put(self.f, self.memory, NewTable::<L>::in_frame(frame)) {
+                // SAFETY: the frame has just been allocated, and is in no list as it cannot be written.
+                unsafe { self.frames.free(frame, bytes_lg2, align_lg2) };
+                return Err(error);
+            }
+        }
+        if L::HAS_TABLES { self.level::<L::Below>() } else { Ok(()) }
+    }
+}
+
+impl<F: Format, M: Memory, A: Frames> RootVisitor<F> for TakeAll<'_, F, M, A> {
+    type Output = Result<(), Error>;
+
+    #[inline]
+    fn visit<L: Level<Format = F>>(mut self) -> Result<(), Error> {
+        self.level::<L>()
+    }
+}
+
+struct GiveBack<'a, F, M, A> {
+    f: F,
+    memory: &'a M,
+    frames: &'a mut A,
+    reserve: &'a mut Reserve,
+}
+
+impl<F: Format, M: Memory, A: Frames> GiveBack<'_, F, M, A> {
+    fn level<L: Level<Format = F>>(&mut self) {
+        if L::IS_FLOOR {
+            return;
+        }
+        let (bytes_lg2, align_lg2) = geometry::<L>(self.f);
+        while let Ok(table) = self.reserve.take::<L, M>(self.f, self.memory) {
+            // SAFETY: the frame was allocated with this size and alignment, and has been taken out of the only list in
+            // which it was.
+            unsafe { self.frames.free(table.address(), bytes_lg2, align_lg2) }
+        }
+        if L::HAS_TABLES {
+            self.level::<L::Below>();
+        }
+    }
+}
+
+impl<F: Format, M: Memory, A: Frames> RootVisitor<F> for GiveBack<'_, F, M, A> {
+    type Output = ();
+
+    fn visit<L: Level<Format = F>>(mut self) {
+        self.level::<L>();
+    }
+}

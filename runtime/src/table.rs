@@ -1,0 +1,262 @@
+//! Tables in memory: the one place where addresses in entries become words.
+//!
+//! A [`Table`] is one that may be linked, and is accessed through atomics. A [`NewTable`] belongs to the engine alone
+//! until it is linked, and is filled with plain stores.
+
+#![expect(unsafe_code, reason = "addresses in entries become words")]
+
+use core::marker::PhantomData;
+use core::sync::atomic::Ordering;
+
+use crate::address::Oa;
+use crate::error::MemoryError;
+use crate::format::{Format, Level, WordOf};
+use crate::memory::Memory;
+use crate::span::index;
+use crate::word::Word;
+
+type Cell<L> = <WordOf<L> as Word>::Atomic;
+
+/// A table of level `L` that may be linked.
+pub(crate) struct Table<L> {
+    address: Oa,
+    level: PhantomData<fn() -> L>,
+}
+
+impl<L> Clone for Table<L> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<L> Copy for Table<L> {}
+
+impl<L: Level> Table<L> {
+    /// The table at `address`, which is that of a root of this format, or stands in a table of this format.
+    #[inline(always)]
+    pub(crate) const fn at(address: Oa) -> Self {
+        Self { address, level: PhantomData }
+    }
+
+    /// The table that the word `w` of the level above points to.
+    #[inline(always)]
+    pub(crate) fn below<A: Level<Format = L::Format, Below = L>>(f: L::Format, w: WordOf<A>) -> Self {
+        Self::at(Oa::new(A::table_address(f, w)))
+    }
+
+    /// Where it is.
+    #[inline(always)]
+    pub(crate) const fn address(self) -> Oa {
+        self.address
+    }
+
+    /// Calls `use_slots` with its slots. `use_slots` must not reach for another table.
+    #[inline(always)]
+    pub(crate) fn open<M: Memory, R>(
+        self,
+        f: L::Format,
+        memory: &M,
+        use_slots: impl FnOnce(Slots<'_, L>) -> R,
+    ) -> Result<R, MemoryError> {
+        // SAFETY: the address is that of a root, for which the caller of `Tree::from_root` vouches, or of a root or
+        // table that the engine allocated from the context's frames, or one that stands in such a table, whose words
+        // only the engine and the machine write.
+        unsafe { memory.with::<WordOf<L>, R>(self.address, L::index_bits(f), |words| use_slots(Slots { f, words })) }
+    }
+
+    /// The word for position (or VA) `at`, with everything that was written before it was.
+    #[inline(always)]
+    pub(crate) fn read<M: Memory>(self, f: L::Format, memory: &M, at: u64) -> Result<WordOf<L>, MemoryError> {
+        self.open(f, memory, |slots| slots.get_acquire(index::<L>(f, at)))
+    }
+}
+
+/// The slots of a table that may be linked.
+pub(crate) struct Slots<'a, L: Level> {
+    f: L::Format,
+    words: &'a [Cell<L>],
+}
+
+#[inline(always)]
+fn in_order<F: Format>(f: F, w: F::Word) -> F::Word {
+    if f.big_endian() { w.swap() } else { w }
+}
+
+impl<'a, L: Level> Slots<'a, L> {
+    /// The slots from `first` to `last`; none if there are none of these numbers.
+    #[inline(always)]
+    pub(crate) fn stretch(&self, first: usize, last: usize) -> Self {
+        Self { f: self.f, words: self.words.get(first..=last).unwrap_or(&[]) }
+    }
+
+    /// How many there are.
+    #[inline(always)]
+    pub(crate) const fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// The word in slot `index`.
+    #[inline(always)]
+    pub(crate) fn get(&self, index: usize) -> WordOf<L> {
+        in_order(self.f, WordOf::<L>::load(&self.words[index], Ordering::Relaxed))
+    }
+
+    /// The word in slot `index`, with everything that was written before it was.
+    #[inline(always)]
+    pub(crate) fn get_acquire(&self, index: usize) -> WordOf<L> {
+        in_order(self.f, WordOf::<L>::load(&self.words[index], Ordering::Acquire))
+    }
+
+    /// Writes slot `index`.
+    #[inline(always)]
+    pub(crate) fn set(&self, index: usize, w: WordOf<L>) {
+        WordOf::<L>::store(&self.words[index], in_order(self.f, w), Ordering::Relaxed);
+    }
+
+    /// Writes slot `index` after everything that has been written before.
+    #[inline(always)]
+    pub(crate) fn link(&self, index: usize, w: WordOf<L>) {
+        WordOf::<L>::store(&self.words[index], in_order(self.f, w), Ordering::Release);
+    }
+
+    /// Writes slot `index` after everything that has been written before, if it holds `old`. Otherwise says what it
+    /// holds.
+    #[inline]
+    pub(crate) fn exchange(&self, index: usize, old: WordOf<L>, new: WordOf<L>) -> Result<(), WordOf<L>> {
+        let (old, new) = (in_order(self.f, old), in_order(self.f, new));
+        WordOf::<L>::exchange(&self.words[index], old, new).map_err(|w| in_order(self.f, w))
+    }
+
+    /// Writes all slots, with `word` of 0 and up.
+    #[inline(always)]
+    pub(crate) fn set_all(&self, word: impl Fn(u64) -> WordOf<L>) {
+        for (number, slot) in (0..).zip(self.iter()) {
+            slot.set(word(number));
+        }
+    }
+
+    /// The slots, in order, for loops.
+    #[inline(always)]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Slot<'a, L>> + use<'a, L> {
+        let f = self.f;
+        self.words.iter().map(move |cell| Slot { f, cell })
+    }
+}
+
+/// One slot of a table that may be linked.
+pub(crate) struct Slot<'a, L: Level> {
+    f: L::Format,
+    cell: &'a Cell<L>,
+}
+
+impl<L: Level> Slot<'_, L> {
+    /// Its word.
+    #[inline(always)]
+    pub(crate) fn get(&self) -> WordOf<L> {
+        in_order(self.f, WordOf::<L>::load(self.cell, Ordering::Relaxed))
+    }
+
+    /// Writes it.
+    #[inline(always)]
+    pub(crate) fn set(&self, w: WordOf<L>) {
+        WordOf::<L>::store(self.cell, in_order(self.f, w), Ordering::Relaxed);
+    }
+
+    /// Changes it without losing what the machine records in it meanwhile.
+    #[inline]
+    pub(crate) fn update(&self, mut old: WordOf<L>, change: impl Fn(WordOf<L>) -> WordOf<L>) {
+        let f = self.f;
+        let recording = L::hardware(f);
+        let done = L::hardware_done(f);
+        loop {
+            if (old ^ done) & recording == WordOf::<L>::ZERO {
+                return self.set(change(old));
+            }
+            let (from, to) = (in_order(f, old), in_order(f, change(old)));
+            match WordOf::<L>::exchange(self.cell, from, to) {
+                Ok(()) => return,
+                Err(w) => old = in_order(f, w),
+            }
+        }
+    }
+}
+
+/// A table of level `L` that nobody else knows of.
+pub(crate) struct NewTable<L> {
+    address: Oa,
+    level: PhantomData<fn() -> L>,
+}
+
+impl<L: Level> NewTable<L> {
+    /// The table in the frame at `address`, which has been allocated for this level and is linked nowhere.
+    #[inline(always)]
+    pub(crate) const fn in_frame(address: Oa) -> Self {
+        Self { address, level: PhantomData }
+    }
+
+    /// Where it is.
+    #[inline(always)]
+    pub(crate) const fn address(&self) -> Oa {
+        self.address
+    }
+
+    /// Calls `use_slots` with its slots. `use_slots` must not reach for another table.
+    #[inline(always)]
+    pub(crate) fn open<M: Memory, R>(
+        &self,
+        f: L::Format,
+        memory: &M,
+        use_slots: impl FnOnce(NewSlots<'_, L>) -> R,
+    ) -> Result<R, MemoryError> {
+        let shared = M::SHARED;
+        // SAFETY: the address is that of a frame of this size, allocated from the context's frames.
+        unsafe {
+            memory
+                .with::<WordOf<L>, R>(self.address, L::index_bits(f), |words| use_slots(NewSlots { f, words, shared }))
+        }
+    }
+}
+
+/// The slots of a table that nobody else knows of.
+pub(crate) struct NewSlots<'a, L: Level> {
+    f: L::Format,
+    words: &'a [Cell<L>],
+    shared: bool,
+}
+
+impl<L: Level> NewSlots<'_, L> {
+    /// How many there are.
+    #[inline(always)]
+    pub(crate) const fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// The word in slot `index`.
+    #[inline(always)]
+    pub(crate) fn get(&self, index: usize) -> WordOf<L> {
+        in_order(self.f, WordOf::<L>::load(&self.words[index], Ordering::Relaxed))
+    }
+
+    /// Writes slot `index`.
+    #[inline(always)]
+    pub(crate) fn set(&self, index: usize, w: WordOf<L>) {
+        self.fill(index, index, |_| w);
+    }
+
+    /// Writes the slots from `first` to `last`, with `word` of 0 and up. `last` may be `first - 1`.
+    #[inline(always)]
+    pub(crate) fn fill(&self, first: usize, last: usize, mut word: impl FnMut(u64) -> WordOf<L>) {
+        let Some(cells) = self.words.get(first..last.wrapping_add(1)) else { return };
+        for (number, cell) in (0..).zip(cells) {
+            let w = in_order(self.f, word(number));
+            if self.shared {
+                WordOf::<L>::store(cell, w, Ordering::Relaxed);
+            } else {
+                // SAFETY: the table is linked nowhere and its frame was allocated from the context's frames, and the
+                // memory is not one whose frames others access.
+                unsafe { WordOf::<L>::store_private(cell, w) }
+            }
+        }
+    }
+}

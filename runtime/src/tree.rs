@@ -1,0 +1,288 @@
+//! Tables from a root on down, and the operations on them.
+
+use core::fmt;
+
+use crate::address::{Oa, Va, VaRange};
+use crate::context::Context;
+use crate::error::{Error, Fault};
+use crate::flush::{Tlb, Unflushed, request};
+use crate::format::{Format, Level, RootVisitor};
+use crate::frames::Frames;
+use crate::garbage::free_subtree;
+use crate::map::{Leaves, Map};
+use crate::memory::Memory;
+use crate::protect::{Protect, ProtectAt};
+use crate::reserve::{Need, Reserve};
+use crate::span::{all_sizes, va_range, whole};
+use crate::table::Table;
+use crate::translate::{Lookup, Mapping, Translate};
+use crate::unmap::{Unmap, UnmapAt};
+use crate::walk::{Visitor, Walk};
+
+/// Whether machines may be walking the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Use {
+    /// No machine walks them, and no TLB holds anything of them: nothing needs a flush, every change is one store, and
+    /// the machine records nothing meanwhile.
+    Offline,
+    /// A machine may walk them at any time.
+    #[default]
+    Live,
+}
+
+/// The tables of one root.
+///
+/// Operations are given the [`Context`] in which the tables live. It is always the same memory, and the same source of
+/// frames. An operation that fails leaves every translation and every frame as it found them; only if the memory
+/// refuses in the middle of a change what it granted before may a part of the change remain.
+pub struct Tree<F: Format> {
+    root: Oa,
+    format: F,
+    used: Use,
+}
+
+impl<F: Format> fmt::Debug for Tree<F> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} at {} ({:?})", F::NAME, self.root, self.used)
+    }
+}
+
+impl<F: Format> Tree<F> {
+    /// A new root with nothing in it. It is taken to be [`Live`](Use::Live) until [`set_use`](Self::set_use) says
+    /// otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfFrames`], [`Error::Memory`].
+    pub fn new<M: Memory, A: Frames, T>(cx: &mut Context<M, A, T>, format: F) -> Result<Self, Error> {
+        cx.memory.begin();
+        let root = format.root(NewRoot { f: format, memory: &cx.memory, frames: &mut cx.frames })?;
+        Ok(Self { root, format, used: Use::Live })
+    }
+
+    /// The tables at `root`.
+    ///
+    /// # Safety
+    ///
+    /// In every memory that the value is used with, there is a table of the format's root level at `root`, which
+    /// points to tables of the levels below, each only once, and nobody changes them but through this value and those
+    /// made by this function for readers. For as long as it is used, none of them goes away. Frames that are freed
+    /// come from the source of the contexts it is used with.
+    ///
+    /// Or: the value is used with memories that check every address ([`Guest`](crate::Guest),
+    /// [`Arena`](crate::Arena)), and only to read.
+    #[expect(unsafe_code, reason = "the one claim that a root of a format stands in a memory")]
+    pub const unsafe fn from_root(format: F, root: Oa) -> Self {
+        Self { root, format, used: Use::Live }
+    }
+
+    /// Where the root is.
+    #[inline]
+    pub const fn root(&self) -> Oa {
+        self.root
+    }
+
+    /// The format.
+    #[inline]
+    pub const fn format(&self) -> F {
+        self.format
+    }
+
+    /// Whether machines may be walking the tables.
+    #[inline]
+    pub const fn in_use(&self) -> Use {
+        self.used
+    }
+
+    /// Declares whether machines may be walking the tables from now on.
+    pub const fn set_use(&mut self, used: Use) {
+        self.used = used;
+    }
+
+    const fn is_live(&self) -> bool {
+        matches!(self.used, Use::Live)
+    }
+
+    /// All VA that the tables can translate.
+    #[inline]
+    pub fn range(&self) -> VaRange {
+        self.format.root(Range { f: self.format })
+    }
+
+    /// What `va` is translated to.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] if it is not. A word that the format forbids translates nothing.
+    #[inline]
+    pub fn translate<M: Memory>(&self, memory: &M, va: impl Into<Va>) -> Result<Oa, Fault> {
+        memory.begin();
+        let va = va.into().get();
+        self.format.root(Translate { f: self.format, memory, root: self.root, va })
+    }
+
+    /// The leaf that translates `va`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`translate`](Self::translate).
+    #[inline]
+    pub fn lookup<M: Memory>(&self, memory: &M, va: impl Into<Va>) -> Result<Mapping<F>, Fault> {
+        memory.begin();
+        let va = va.into().get();
+        self.format.root(Lookup { f: self.format, memory, root: self.root, va })
+    }
+
+    /// Shows `visitor` all there is in `range`, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] if a table cannot be reached, or if the tables do not translate the range.
+    pub fn walk<M: Memory, V: Visitor<F>>(
+        &self,
+        memory: &M,
+        range: impl Into<VaRange>,
+        visitor: &mut V,
+    ) -> Result<(), Fault> {
+        memory.begin();
+        self.format.root(Walk { f: self.format, memory, root: self.root, range: range.into(), visitor })
+    }
+
+    /// Translates `range` to `oa` and up. Nothing may be there yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] says what is in the way; nothing has been changed then.
+    pub fn map<M: Memory, A: Frames, T>(
+        &mut self,
+        cx: &mut Context<M, A, T>,
+        range: impl Into<VaRange>,
+        oa: impl Into<Oa>,
+        attributes: &F::Attributes,
+        leaves: Leaves,
+    ) -> Result<Unflushed<F>, Error> {
+        self.format.root(Map {
+            f: self.format,
+            memory: &cx.memory,
+            frames: &mut cx.frames,
+            live: self.is_live(),
+            root: self.root,
+            range: range.into(),
+            oa: oa.into(),
+            attributes,
+            leaves,
+        })
+    }
+
+    /// Empties `range`: leaves, and absent words that carry something of the client's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] says what `policy` or the format forbids; nothing has been changed then.
+    pub fn unmap<M: Memory, A: Frames, T>(
+        &mut self,
+        cx: &mut Context<M, A, T>,
+        range: impl Into<VaRange>,
+        policy: Unmap,
+    ) -> Result<Unflushed<F>, Error> {
+        self.format.root(UnmapAt {
+            f: self.format,
+            memory: &cx.memory,
+            frames: &mut cx.frames,
+            live: self.is_live(),
+            root: self.root,
+            range: range.into(),
+            policy,
+        })
+    }
+
+    /// Changes what the leaves in `range` say.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] says what `policy` or the format forbids; nothing has been changed then.
+    pub fn protect<M: Memory, A: Frames, T>(
+        &mut self,
+        cx: &mut Context<M, A, T>,
+        range: impl Into<VaRange>,
+        change: &F::Change,
+        policy: Protect,
+    ) -> Result<Unflushed<F>, Error> {
+        self.format.root(ProtectAt {
+            f: self.format,
+            memory: &cx.memory,
+            frames: &mut cx.frames,
+            live: self.is_live(),
+            root: self.root,
+            range: range.into(),
+            change,
+            policy,
+        })
+    }
+
+    /// Gives every table back, the root included. If the tables are [`Live`](Use::Live), all that they translate is
+    /// flushed first; no machine may walk them any more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Memory`] if a table cannot be reached; those below it are lost then.
+    pub fn free<M: Memory, A: Frames, T: Tlb>(self, cx: &mut Context<M, A, T>) -> Result<(), Error> {
+        cx.memory.begin();
+        cx.memory.commit();
+        self.format.root(Free { tree: &self, cx })
+    }
+}
+
+struct Range<F> {
+    f: F,
+}
+
+impl<F: Format> RootVisitor<F> for Range<F> {
+    type Output = VaRange;
+
+    #[inline]
+    fn visit<L: Level<Format = F>>(self) -> VaRange {
+        let span = whole::<L>(self.f);
+        va_range(self.f, span.first, span.last)
+    }
+}
+
+struct NewRoot<'a, F, M, A> {
+    f: F,
+    memory: &'a M,
+    frames: &'a mut A,
+}
+
+impl<F: Format, M: Memory, A: Frames> RootVisitor<F> for NewRoot<'_, F, M, A> {
+    type Output = Result<Oa, Error>;
+
+    fn visit<L: Level<Format = F>>(self) -> Self::Output {
+        let Self { f, memory, frames } = self;
+        let mut need = Need::default();
+        need.add::<L>(1);
+        let mut reserve = Reserve::take_all(f, memory, frames, &need)?;
+        memory.commit();
+        let root = reserve.take::<L, M>(f, memory)?;
+        let empty = L::empty(f);
+        root.open(f, memory, |slots| slots.fill(0, slots.len() - 1, |_| empty))?;
+        Ok(root.address())
+    }
+}
+
+struct Free<'a, 'c, F: Format, M, A, T> {
+    tree: &'a Tree<F>,
+    cx: &'c mut Context<M, A, T>,
+}
+
+impl<F: Format, M: Memory, A: Frames, T: Tlb> RootVisitor<F> for Free<'_, '_, F, M, A, T> {
+    type Output = Result<(), Error>;
+
+    fn visit<L: Level<Format = F>>(self) -> Self::Output {
+        let (f, cx) = (self.tree.format, self.cx);
+        if self.tree.is_live() {
+            cx.tlb.flush(&request::<L>(f, self.tree.range(), all_sizes::<L>(f), true));
+        }
+        free_subtree(f, &cx.memory, &mut cx.frames, Table::<L>::at(self.tree.root), 0)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,162 @@
+//! Removing translations.
+
+use crate::address::{Oa, VaRange};
+use crate::edit::{Edit, Job, Progress};
+use crate::error::Error;
+use crate::flush::{Unflushed, request};
+use crate::format::{ChangeKind, Format, Level, RootVisitor, Unencodable, Way, WordOf};
+use crate::frames::Frames;
+use crate::garbage::{Garbage, can_unlink};
+use crate::memory::Memory;
+use crate::reserve::{Need, Reserve};
+use crate::span::{all_sizes, check_aligned, span};
+use crate::table::{Slots, Table};
+
+/// What a hole in the range means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Holes {
+    /// Nothing.
+    Skip,
+    /// That the operation is refused.
+    Refuse,
+}
+
+/// What a leaf means of which only a part is in the range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Partial {
+    /// It is split, and the part changed.
+    Split,
+    /// The operation is refused.
+    Refuse,
+}
+
+/// What happens to tables that hold nothing any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tables {
+    /// They are unlinked, and given back after the flush.
+    Free,
+    /// They stay, for what is mapped there next.
+    Keep,
+}
+
+/// How to unmap.
+///
+/// ```
+/// use ptgen::{Holes, Partial, Tables, Unmap};
+///
+/// assert_eq!(Unmap::everything(), Unmap { holes: Holes::Skip, partial: Partial::Split, tables: Tables::Free });
+/// assert_eq!(Unmap::mapped().no_split().keep_tables().partial, Partial::Refuse);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Unmap {
+    /// What holes mean.
+    pub holes: Holes,
+    /// What leaves mean that are partly in the range.
+    pub partial: Partial,
+    /// What happens to emptied tables.
+    pub tables: Tables,
+}
+
+impl Unmap {
+    /// Whatever is there: holes do not matter, leaves are split, emptied tables are given back.
+    #[must_use]
+    pub const fn everything() -> Self {
+        Self { holes: Holes::Skip, partial: Partial::Split, tables: Tables::Free }
+    }
+
+    /// What is mapped without a hole: a hole is an error, leaves are split, emptied tables are given back.
+    #[must_use]
+    pub const fn mapped() -> Self {
+        Self { holes: Holes::Refuse, ..Self::everything() }
+    }
+
+    /// But no leaf is split.
+    #[must_use]
+    pub const fn no_split(self) -> Self {
+        Self { partial: Partial::Refuse, ..self }
+    }
+
+    /// But tables stay.
+    #[must_use]
+    pub const fn keep_tables(self) -> Self {
+        Self { tables: Tables::Keep, ..self }
+    }
+}
+
+impl Default for Unmap {
+    /// [`Unmap::everything`].
+    fn default() -> Self {
+        Self::everything()
+    }
+}
+
+/// Leaves go.
+#[derive(Clone, Copy)]
+struct Clear;
+
+impl<F: Format> Edit<F> for Clear {
+    const CLEARS: bool = true;
+
+    #[inline(always)]
+    fn change<L: Level<Format = F>>(&self, f: F, _w: WordOf<L>) -> Result<WordOf<L>, Unencodable> {
+        Ok(L::empty(f))
+    }
+
+    #[inline]
+    fn change_all<L: Level<Format = F>>(&self, f: F, slots: &Slots<'_, L>, _live: bool) -> Result<bool, Error> {
+        let something = slots.iter().position(|slot| !L::is_empty(f, slot.get()));
+        let Some(first) = something else { return Ok(false) };
+        let empty = L::empty(f);
+        slots.stretch(first, slots.len() - 1).set_all(|_| empty);
+        Ok(true)
+    }
+}
+
+/// `unmap` below a root.
+pub(crate) struct UnmapAt<'a, F, M, A> {
+    pub(crate) f: F,
+    pub(crate) memory: &'a M,
+    pub(crate) frames: &'a mut A,
+    pub(crate) live: bool,
+    pub(crate) root: Oa,
+    pub(crate) range: VaRange,
+    pub(crate) policy: Unmap,
+}
+
+impl<F: Format, M: Memory, A: Frames> RootVisitor<F> for UnmapAt<'_, F, M, A> {
+    type Output = Result<Unflushed<F>, Error>;
+
+    fn visit<L: Level<Format = F>>(self) -> Self::Output {
+        let Self { f, memory, frames, live, range, policy, .. } = self;
+        let Some(span) = span::<L>(f, range)? else { return Ok(Unflushed::nothing(f)) };
+        let sizes = all_sizes::<L>(f);
+        check_aligned(f, span, sizes.smallest().unwrap_or(0))?;
+        let way = f.way(ChangeKind::Clear);
+        let can_unlink = can_unlink::<L::Below>(f) && !(live && f.way(ChangeKind::Unlink) == Way::Instruction);
+        let job = Job {
+            f,
+            memory,
+            edit: Clear,
+            live,
+            refuse_holes: policy.holes == Holes::Refuse,
+            refuse_partial: policy.partial == Partial::Refuse,
+            unlink: policy.tables == Tables::Free && can_unlink,
+            look_at_all: live && way == Way::Instruction,
+            kind: ChangeKind::Clear,
+            way,
+        };
+        let (root, mut need) = (Table::<L>::at(self.root), Need::default());
+        memory.begin();
+        job.plan(root, span, &mut need)?;
+        let reserve = Reserve::take_all(f, memory, frames, &need)?;
+        memory.commit();
+        let mut progress = Progress { reserve, garbage: Garbage::NONE, leaves: false, tables: false };
+        let committed = job.commit(root, span, &mut progress);
+        progress.reserve.give_back(f, memory, frames);
+        committed?;
+
+        let flush = live && (progress.tables || progress.leaves && way != Way::Lazy);
+        let request = flush.then(|| request::<L>(f, range, sizes, progress.tables));
+        Ok(Unflushed::new(f, request, progress.garbage))
+    }
+}
