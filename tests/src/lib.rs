@@ -1,1 +1,13 @@
-//! To come.
+//! What has to hold for every format, written once.
+//!
+//! [`cases`] lists every format under several bindings; it is written by the build script from the format files, so a new
+//! file is tested with no new test code. [`words`] compares emitted code with the reference walker, word by word.
+//! [`operations`] compares sequences of operations with a plain map of VA to OA.
+
+pub mod cases;
+pub mod encodings;
+pub mod levels;
+pub mod operations;
+pub mod words;
+
+pub use cases::{Case, Decided};
