@@ -32,7 +32,8 @@ pub(super) fn attributes(env: &Env<'_>, groups: &[JoinedFields<'_>], format: &Fo
         let sources = sources(&name, groups, format);
         let by_leaf = sources.keys().any(|layout| kind_of(format, *layout) == Some(LayoutKind::Leaf));
         let by_table = sources.keys().any(|layout| kind_of(format, *layout) == Some(LayoutKind::Table));
-        if !by_leaf && !(by_table && combine(&name) != Combine::Own) {
+        let limits = by_table && combine(&name) != Combine::Own;
+        if !(by_leaf || limits) {
             continue;
         }
         let group = groups.iter().find(|group| !group.is_child() && group.names.contains(&name));

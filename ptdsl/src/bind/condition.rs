@@ -69,10 +69,10 @@ impl Word<'_> {
 
     /// Whether the stored address is a given one.
     pub(super) fn address_is(self, table: bool, value: &Value) -> Test {
-        if let Value::Name(name) = value {
-            if let Some(Number::Address | Number::Open { .. }) = self.env.number(&name.value, self.at) {
-                return Test::Address { table, parameter: self.env.full_name(&name.value, self.at) };
-            }
+        if let Value::Name(name) = value
+            && let Some(Number::Address | Number::Open { .. }) = self.env.number(&name.value, self.at)
+        {
+            return Test::Address { table, parameter: self.env.full_name(&name.value, self.at) };
         }
         let pieces = if table { self.table } else { self.output };
         self.env.value(value, self.at).map_or(Test::Never, |address| pieces_are(pieces, address, false))

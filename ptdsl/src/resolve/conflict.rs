@@ -44,10 +44,10 @@ pub(super) fn between(
             }
         }
     }
-    if let (Some(one), Some(other)) = (&first.update, &second.update) {
-        if !one.with && !other.with {
-            clash("`update`".into(), one.span, other.span);
-        }
+    if let (Some(one), Some(other)) = (&first.update, &second.update)
+        && !(one.with || other.with)
+    {
+        clash("`update`".into(), one.span, other.span);
     }
     for one in &first.layouts {
         for other in second.layouts.iter().filter(|other| other.name == one.name) {
@@ -99,11 +99,10 @@ fn layout(first: &LayoutDraft, second: &LayoutDraft, clash: &mut impl FnMut(Stri
     for one in ours.iter().flat_map(|step| &step.node.parts) {
         for other in theirs.iter().flat_map(|step| &step.node.parts) {
             match (&one.kind, &other.kind) {
-                (PartKind::Row(a), PartKind::Row(b)) => {
-                    if rows::meet(&a.place, &b.place) {
-                        clash(format!("the same bits of `{name}`"), one.span, other.span);
-                    }
+                (PartKind::Row(a), PartKind::Row(b)) if rows::meet(&a.place, &b.place) => {
+                    clash(format!("the same bits of `{name}`"), one.span, other.span);
                 }
+                (PartKind::Row(_), _) => {}
                 (PartKind::Forbid(_), _) | (PartKind::Lacks(_), _) => {}
                 (a, b) if core::mem::discriminant(a) == core::mem::discriminant(b) => {
                     clash(format!("the same clause of `{name}`"), one.span, other.span);

@@ -14,14 +14,17 @@ pub(super) fn drafts(file: &tree::File, complaints: &mut Vec<Diagnostic>) -> Vec
         family.visit(index, &mut Vec::new());
     }
     let states = family.states;
-    states.into_iter().map(|state| if let State::Done(draft) = state { draft } else { None }).collect()
+    states
+        .into_iter()
+        .map(|state| if let State::Done(draft) = state { draft.map(|draft| *draft) } else { None })
+        .collect()
 }
 
 #[derive(Clone)]
 enum State {
     New,
     Open,
-    Done(Option<Draft>),
+    Done(Option<Box<Draft>>),
 }
 
 struct Family<'a> {
@@ -44,7 +47,7 @@ impl Family<'_> {
     /// Merges one description, after those that it is made from. `path` holds the descriptions that led here.
     fn visit(&mut self, index: usize, path: &mut Vec<usize>) -> Option<Draft> {
         match self.states.get(index)? {
-            State::Done(draft) => return draft.clone(),
+            State::Done(draft) => return draft.as_deref().cloned(),
             State::Open => {
                 self.cycle(index, path);
                 return None;
@@ -55,7 +58,7 @@ impl Family<'_> {
         path.push(index);
         let draft = self.merge(index, path);
         path.pop();
-        self.states[index] = State::Done(draft.clone());
+        self.states[index] = State::Done(draft.clone().map(Box::new));
         draft
     }
 

@@ -21,14 +21,17 @@ pub(super) fn resolve(
         maker.visit(index, &mut Vec::new());
     }
     let states = maker.states;
-    states.into_iter().filter_map(|state| if let State::Done(layout) = state { layout } else { None }).collect()
+    states
+        .into_iter()
+        .filter_map(|state| if let State::Done(layout) = state { layout.map(|layout| *layout) } else { None })
+        .collect()
 }
 
 #[derive(Clone)]
 enum State {
     New,
     Open,
-    Done(Option<Documented<Layout>>),
+    Done(Option<Box<Documented<Layout>>>),
 }
 
 struct Maker<'a> {
@@ -43,7 +46,7 @@ impl Maker<'_> {
     /// The layout at `index`, made if it is not yet. `path` holds the layouts that led here.
     fn visit(&mut self, index: usize, path: &mut Vec<usize>) -> Option<Documented<Layout>> {
         match self.states.get(index)? {
-            State::Done(layout) => return layout.clone(),
+            State::Done(layout) => return layout.as_deref().cloned(),
             State::Open => {
                 self.cycle(index, path);
                 return None;
@@ -54,7 +57,7 @@ impl Maker<'_> {
         path.push(index);
         let layout = self.make(index, path);
         path.pop();
-        self.states[index] = State::Done(layout.clone());
+        self.states[index] = State::Done(layout.clone().map(Box::new));
         layout
     }
 
