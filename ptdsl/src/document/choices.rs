@@ -1,0 +1,102 @@
+//! What a client may choose, and what holds in a model.
+
+use super::columns::{Align, Columns};
+use crate::model::{Bits, Format};
+use crate::resolve::Description;
+use crate::span::Span;
+use crate::tree::{ParameterSet, ValueSpan};
+
+/// The features and parameters of a description with the settings of a model of it; empty if there are none. `source` is
+/// the text of the file.
+#[must_use]
+pub fn choices(source: &str, description: &Description, format: &Format) -> String {
+    let mut text = features(source, description, format);
+    let parameters = parameters(description, format);
+    if !text.is_empty() && !parameters.is_empty() {
+        text.push('\n');
+    }
+    text + &parameters
+}
+
+fn features(source: &str, description: &Description, format: &Format) -> String {
+    let mut table = Columns::new(&[
+        ("feature", Align::Left),
+        ("here", Align::Left),
+        ("usually", Align::Left),
+        ("only when", Align::Left),
+        ("meaning", Align::Left),
+    ]);
+    let word = |on: bool| if on { "on" } else { "off" }.to_owned();
+    for one in &description.features {
+        let feature = &one.node;
+        table.row([
+            feature.name.value.clone(),
+            format.features.get(&feature.name.value).map_or(String::new(), |on| word(*on)),
+            word(feature.usually_on),
+            feature.when.as_ref().map_or(String::new(), |when| quoted(source, when.span)),
+            one.docs.join(" ").trim().to_owned(),
+        ]);
+    }
+    if table.is_empty() { String::new() } else { table.render() }
+}
+
+fn parameters(description: &Description, format: &Format) -> String {
+    let mut table = Columns::new(&[
+        ("parameter", Align::Left),
+        ("here", Align::Left),
+        ("values", Align::Left),
+        ("meaning", Align::Left),
+    ]);
+    for one in &description.parameters {
+        let parameter = &one.node;
+        let name = &parameter.name.value;
+        let bound: Vec<(&String, &Bits)> = format
+            .parameters
+            .iter()
+            .filter(|(key, _)| *key == name || key.split_once('.').is_some_and(|(base, _)| base == name))
+            .collect();
+        let here: Vec<String> = bound
+            .iter()
+            .map(|(key, bits)| match key.split_once('.') {
+                Some((_, level)) => format!("{level} {}", bits_text(bits)),
+                None => bits_text(bits),
+            })
+            .collect();
+        let mut values = set_text(&parameter.set);
+        if parameter.per_level {
+            values.push_str(" per level");
+        }
+        table.row([name.clone(), here.join(", "), values, one.docs.join(" ").trim().to_owned()]);
+    }
+    if table.is_empty() { String::new() } else { table.render() }
+}
+
+fn bits_text(bits: &Bits) -> String {
+    match bits {
+        Bits::Fixed(value) => value.to_string(),
+        Bits::Runtime { .. } => "runtime".to_owned(),
+    }
+}
+
+fn set_text(set: &ParameterSet) -> String {
+    match set {
+        ParameterSet::Address => "address".to_owned(),
+        ParameterSet::Spans(spans) => {
+            let spans: Vec<String> = spans.iter().map(span_text).collect();
+            spans.join(", ")
+        }
+    }
+}
+
+fn span_text(span: &ValueSpan) -> String {
+    match &span.last {
+        Some(last) => format!("{} to {}", span.first.value.value, last.value.value),
+        None => span.first.value.value.to_string(),
+    }
+}
+
+/// What was written at a place, on one line.
+fn quoted(source: &str, span: Span) -> String {
+    let words: Vec<&str> = source.get(span.start..span.end).unwrap_or_default().split_whitespace().collect();
+    words.join(" ")
+}
