@@ -9,6 +9,7 @@ pub mod binding;
 pub mod check;
 pub mod compile;
 pub mod diagnostic;
+pub mod document;
 pub mod emit;
 mod logic;
 pub mod model;
