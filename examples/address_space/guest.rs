@@ -33,7 +33,10 @@ pub fn tour() -> Result<(), Box<dyn Error>> {
     let found = available();
     let Some(machine) = found.machines.iter().find(|machine| machine.name() == MACHINE) else {
         let missing = found.missing.iter().find(|missing| missing.name == MACHINE);
-        println!("  not run: {}", missing.map_or_else(|| format!("no machine is called {MACHINE}"), ToString::to_string));
+        println!(
+            "  not run: {}",
+            missing.map_or_else(|| format!("no machine is called {MACHINE}"), ToString::to_string)
+        );
         return Ok(());
     };
     judge(machine.as_ref())
@@ -141,6 +144,10 @@ fn report<M: Memory>(
         }
     }
     let agreed = probes.len() - wrong;
-    println!("\n  {}: agreed on {agreed} of {} accesses ({reached} allowed, the rest refused)", machine.name(), probes.len());
+    println!(
+        "\n  {}: agreed on {agreed} of {} accesses ({reached} allowed, the rest refused)",
+        machine.name(),
+        probes.len()
+    );
     if wrong == 0 { Ok(()) } else { Err(format!("{wrong} disagreements").into()) }
 }

@@ -14,9 +14,8 @@ pub fn print<P: PageTable>(table: &P, memory: &impl Memory) {
         }
         Flow::Continue
     });
-    for half in [0..=u64::MAX >> 1, 1 << 63..=u64::MAX] {
-        let half = table.range().intersection(half.into());
-        if let Err(fault) = table.walk(memory, half, &mut visitor) {
+    for range in table.ranges() {
+        if let Err(fault) = table.walk(memory, range, &mut visitor) {
             println!("  the tables cannot be read: {fault}");
         }
     }

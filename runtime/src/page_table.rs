@@ -68,6 +68,11 @@ pub trait PageTable: Sized {
         self.tree().range()
     }
 
+    /// The parts of it without the addresses that are not canonical: [`Tree::ranges`].
+    fn ranges(&self) -> impl Iterator<Item = VaRange> {
+        self.tree().ranges()
+    }
+
     /// Declares whether machines may be walking the tables from now on: [`Tree::set_use`].
     fn set_use(&mut self, used: Use) {
         self.tree_mut().set_use(used);

@@ -109,6 +109,13 @@ impl<F: Format> Tree<F> {
         self.format.root(Range { f: self.format })
     }
 
+    /// The parts of [`range`](Self::range) without the addresses that are not canonical, in order: one, or the lower and
+    /// the upper half where signs are extended. For walks over everything.
+    pub fn ranges(&self) -> impl Iterator<Item = VaRange> + use<F> {
+        let (lower, upper) = self.format.root(Ranges { f: self.format });
+        core::iter::once(lower).chain(upper)
+    }
+
     /// What `va` is translated to.
     ///
     /// # Errors
@@ -244,6 +251,23 @@ impl<F: Format> RootVisitor<F> for Range<F> {
     fn visit<L: Level<Format = F>>(self) -> VaRange {
         let span = whole::<L>(self.f);
         va_range(self.f, span.first, span.last)
+    }
+}
+
+struct Ranges<F> {
+    f: F,
+}
+
+impl<F: Format> RootVisitor<F> for Ranges<F> {
+    type Output = (VaRange, Option<VaRange>);
+
+    fn visit<L: Level<Format = F>>(self) -> Self::Output {
+        let (f, span) = (self.f, whole::<L>(self.f));
+        let middle = span.last >> 1;
+        if f.extend(middle).wrapping_add(1) == f.extend(middle + 1) {
+            return (va_range(f, span.first, span.last), None);
+        }
+        (va_range(f, span.first, middle), Some(va_range(f, middle + 1, span.last)))
     }
 }
 

@@ -52,7 +52,8 @@ impl<'a, F: Format> Run<'a, F> {
     /// If there is no frame for the root.
     pub fn new(f: F, arena: &'a Arena<'a, F::Word>) -> Self {
         let mut cx = Context::new(arena, arena, NoTlb);
-        let tree = Tree::new(&mut cx, f).expect("a root can be allocated");
+        let mut tree = Tree::new(&mut cx, f).expect("a root can be allocated");
+        tree.set_use(Use::Offline);
         Self { f, arena, tree, plain: Plain::default(), shapes: shapes(f), live: false }
     }
 
@@ -251,9 +252,8 @@ impl<'a, F: Format> Run<'a, F> {
 
     /// Compares the tables with the plain map: everything, by walking, and the ends of all stretches, by translating.
     fn compare(&self) {
-        let (first, last) = (self.f.extend(0), self.f.extend(self.positions_last()));
         let mut seen = Vec::new();
-        for half in halves(self.f, first, last) {
+        for range in self.tree.ranges() {
             let mut see = |visit: Visit<F>| {
                 match visit {
                     Visit::Leaf(leaf) => {
@@ -266,7 +266,7 @@ impl<'a, F: Format> Run<'a, F> {
                 }
                 Flow::Continue
             };
-            self.tree.walk(self.arena, half, &mut see).expect("the arena can be read");
+            self.tree.walk(self.arena, range, &mut see).expect("the arena can be read");
         }
         let walked = join(seen.into_iter());
         assert_eq!(walked, self.plain.joined(), "walk of {}", F::NAME);
@@ -332,18 +332,6 @@ impl<'a, F: Format> Run<'a, F> {
     fn shape(&self, level: u8) -> &Shape {
         self.shapes.iter().find(|shape| shape.number == level).expect("the level of a leaf is one of the levels")
     }
-}
-
-/// The canonical VA as one or two ranges.
-fn halves<F: Format>(f: F, first: u64, last: u64) -> Vec<VaRange> {
-    if first <= last && f.is_canonical(first + (last - first) / 2) {
-        return vec![VaRange::from(first..=last)];
-    }
-    // Signs change in the middle of the positions: 0 up, and down from the highest address.
-    let bits = 64 - last.leading_zeros().max(first.leading_zeros());
-    let _ = bits;
-    let half = (0..64).rev().map(|bit| (1_u64 << bit) - 1).find(|&va| f.is_canonical(va)).unwrap_or(0);
-    vec![VaRange::from(0..=half), VaRange::from(!half..=u64::MAX)]
 }
 
 /// The leaf word after the machine has set all that it may; `None` if the machine clears bits, too.
