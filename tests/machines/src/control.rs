@@ -198,6 +198,11 @@ pub(crate) fn verify_writes(image: &Image, probes: &[Probe], outcomes: &[Outcome
     Ok(())
 }
 
+/// Refuses a root that is not in the memory that tables may use.
+pub(crate) fn check_root(machine: &dyn Machine, root: u64) -> Result<(), MachineError> {
+    if machine.memory().contains(&root) { Ok(()) } else { Err(MachineError::RootOutside(root)) }
+}
+
 /// Refuses probes that would overwrite the stub.
 pub(crate) fn refuse_reserved(machine: &dyn Machine, probes: &[Probe]) -> Result<(), MachineError> {
     for probe in probes {

@@ -12,6 +12,8 @@ pub enum MachineError {
     Unsupported(String),
     /// The image does not have the base and size of [`Machine::new_image`](crate::Machine::new_image).
     WrongImage(String),
+    /// The root is not in [`Machine::memory`](crate::Machine::memory).
+    RootOutside(u64),
     /// A probe hits an address of [`Machine::reserved`](crate::Machine::reserved), where it would harm the stub.
     ReservedProbe(Probe),
     /// The machine could not be started.
@@ -49,6 +51,7 @@ impl fmt::Display for MachineError {
         match self {
             Self::Unsupported(what) => write!(f, "this machine cannot do that: {what}"),
             Self::WrongImage(what) => write!(f, "the image does not fit the machine: {what}"),
+            Self::RootOutside(root) => write!(f, "the root {root:#x} is outside the memory for tables"),
             Self::ReservedProbe(probe) => {
                 write!(f, "a probe of {:#x} would hit the reserved addresses of the machine", probe.va)
             }

@@ -45,6 +45,11 @@
 //! Each is tried at both privilege levels. Faults are as precise as the machine's own report: x86-64 tells absent,
 //! permission and reserved apart, AArch64 also names the level, RISC-V says "page fault".
 //!
+//! Some machines cannot judge everything, and say so: [`Machine::answers`] of single probes (which come back as
+//! [`Outcome::Unanswered`]), [`Features`] of what they are lax about: QEMU 7.2 ignores reserved bits of RISC-V entries
+//! where the hart has Svnapot or Svpbmt, and takes blocks of 512 GiB on AArch64 without LPA2. Both are found out by
+//! trial when the machine is looked for.
+//!
 //! What the emulators do *not* model: caches of table entries, TLB conflicts, break-before-make, the demand that the
 //! entries of a run agree.
 //!

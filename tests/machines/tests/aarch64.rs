@@ -312,8 +312,11 @@ fn other_granules() {
 
 #[test]
 fn what_cannot_work_is_an_error() {
-    each(|machine, setup| {
+    each(|machine, mut setup| {
         let mut image = machine.new_image().unwrap();
+        let outside = machine.probe(&mut image, &setup.mmu.clone().into(), &[]);
+        assert!(matches!(outside, Err(MachineError::RootOutside(0))));
+        setup.mmu.root = machine.memory().start;
         let mmu: Mmu = setup.mmu.clone().into();
         let mut small = Image::new(0x4000_0000, 1 << 20).unwrap();
         assert!(matches!(machine.probe(&mut small, &mmu, &[]), Err(MachineError::WrongImage(_))));

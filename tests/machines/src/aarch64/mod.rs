@@ -107,6 +107,7 @@ impl Machine for QemuAArch64 {
         let Mmu::AArch64(mmu) = mmu else {
             return Err(MachineError::Unsupported(format!("{mmu:?}")));
         };
+        control::check_root(self, mmu.root)?;
         probe_with(&self.qemu, &self.aarch64, image, mmu, probes)
     }
 }

@@ -125,6 +125,7 @@ impl Machine for QemuRiscV {
             return Err(MachineError::Unsupported(format!("{mmu:?}")));
         };
         check_features(mmu, &self.riscv)?;
+        control::check_root(self, mmu.root)?;
         probe(self.hart, image, mmu, probes)
     }
 }

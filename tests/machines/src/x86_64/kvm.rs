@@ -112,6 +112,7 @@ impl Machine for Kvm {
         layout::check_image(image)?;
         control::refuse_reserved(self, probes)?;
         let registers = Registers::new(mmu, &self.x86)?;
+        control::check_root(self, registers.cr3)?;
         let control = Control::new(image, layout::CONTROL);
         let asked: Vec<Probe> = probes.iter().filter(|it| self.answers(it)).copied().collect();
         let outcomes = control::in_batches(

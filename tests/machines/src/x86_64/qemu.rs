@@ -46,7 +46,7 @@ impl QemuX86_64 {
         arguments.push(path.into());
         let exit = format!("isa-debug-exit,iobase={:#x},iosize=4", stub::EXIT_PORT);
         arguments.extend(["-device", &exit].map(OsString::from));
-        let qemu = Qemu { program: PROGRAM, machine: "pc,kernel-irqchip=off", arguments };
+        let qemu = Qemu { program: PROGRAM, machine: "pc", arguments };
         let image = layout::new_image()?;
         let control = Control::new(&image, layout::CONTROL);
         control.load(&[], |probe| probe.va);
@@ -83,6 +83,7 @@ impl Machine for QemuX86_64 {
         layout::check_image(image)?;
         control::refuse_reserved(self, probes)?;
         let registers = Registers::new(mmu, &self.x86)?;
+        control::check_root(self, registers.cr3)?;
         let control = Control::new(image, layout::CONTROL);
         control::in_batches(
             control,
