@@ -21,7 +21,7 @@ pub trait Format: Copy + Eq + Hash + fmt::Debug + Send + Sync + 'static {
     /// What a leaf says beside its OA.
     type Attributes: Attributes;
     /// Attributes to change, and what to.
-    type Change: Copy + fmt::Debug;
+    type Change: Change<Attributes = Self::Attributes>;
     /// A [`Change`](Self::Change) translated into bits, the same for all levels that hold leaves of one layout.
     type Patch: Copy;
 
@@ -319,6 +319,20 @@ pub trait Attributes: Copy + Eq + fmt::Debug + Default + Send + Sync + 'static {
     fn user_rodata() -> Self;
     /// Read and execute, for user mode, not global.
     fn user_text() -> Self;
+}
+
+/// Attributes to change, for code that does not know the format. The default changes nothing.
+pub trait Change: Copy + fmt::Debug + Default + Send + Sync + 'static {
+    /// The attributes.
+    type Attributes: Attributes;
+
+    /// Lets it set attribute `index` of [`Attributes::FIELDS`] to `value`. Returns whether the attribute has such a
+    /// value; if not, nothing changes.
+    fn set(&mut self, index: usize, value: u64) -> bool;
+
+    /// `attributes`, changed.
+    #[must_use]
+    fn revise(&self, attributes: &Self::Attributes) -> Self::Attributes;
 }
 
 /// One attribute of a format.

@@ -42,7 +42,7 @@ pub use error::{Error, Fault, FaultKind, MemoryError, MemoryReason};
 pub use floor::Floor;
 pub use flush::{FlushRequest, NoTlb, Tlb, Unflushed};
 pub use format::{
-    Access, AttributeInfo, AttributeKind, Attributes, AttributesOf, Bits, ChangeKind, ChangeOf, Format, Level,
+    Access, AttributeInfo, AttributeKind, Attributes, AttributesOf, Bits, Change, ChangeKind, ChangeOf, Format, Level,
     LevelInfo, PatchOf, RootVisitor, Sizes, Unencodable, Way, WordOf,
 };
 pub use frames::{Bump, Frames, NoFrames, Quota, Stack};
