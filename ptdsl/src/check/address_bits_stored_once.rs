@@ -194,7 +194,10 @@ fn complete(
         diagnostic = diagnostic.label(span, format!("up to bit {}", reach.saturating_sub(1)));
     }
     let note = "expected each bit from the alignment up to the reach in one place; bits below the alignment may be stored and are then reserved";
-    facts.report(Subject::Layout(demand.layout), diagnostic.note(note));
+    let help = "give the bits a row, or say with `output` how far the leaf reaches";
+    let diagnostic = diagnostic.note(note);
+    let is_leaf = facts.is_kind(demand.layout, LayoutKind::Leaf);
+    facts.report(Subject::Layout(demand.layout), if is_leaf { diagnostic.help(help) } else { diagnostic });
     false
 }
 

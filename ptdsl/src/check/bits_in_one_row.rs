@@ -3,7 +3,7 @@
 
 use super::facts::{Facts, Subject, small_set, span_last};
 use super::shape::fixed_bits;
-use super::text::{bit_set, bits, with};
+use super::text::{bit_set, bits_named, with};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::logic::Bdd;
 use crate::resolve::Documented;
@@ -49,6 +49,7 @@ fn one_width(facts: &mut Facts<'_>, layout: usize) -> Option<u32> {
     .label(span, text)
     .label(name.span, format!("words of {width} bits at `{}`", name.value))
     .label(facts.description.layouts[layout].span, "one layout has one width")
+    .note("expected the same width at every level that lists the layout")
     .help("derive a layout for the other width: `… = … with { … }`");
     facts.report(Subject::Layout(layout), diagnostic);
     None
@@ -66,7 +67,8 @@ fn inside(facts: &mut Facts<'_>, layout: usize, width: u32) -> bool {
         all = false;
         let diagnostic = Diagnostic::new(Code::RowOutsideWord, "a row outside its word")
             .label(row.node.place.span, format!("the bits of the word are {}..0", width - 1))
-            .label(facts.description.layouts[layout].span, format!("words of {width} bits"));
+            .label(facts.description.layouts[layout].span, format!("words of {width} bits"))
+            .help("number the bits from 0, or say `word` where the level or the root word is wider");
         facts.report(Subject::Layout(layout), diagnostic);
     }
     all
@@ -87,9 +89,10 @@ fn twice(facts: &mut Facts<'_>, layout: usize) -> bool {
             let shared = bit_set((low.max(other_low)..=high.min(other_high)).collect());
             let name = &facts.layout(layout).name.value;
             let diagnostic = Diagnostic::new(Code::BitTwice, format!("two rows of `{name}` hold {shared}"))
-                .label(row.node.place.span, format!("bits {}", bits(high, low)))
-                .label(other.node.place.span, format!("bits {}", bits(other_high, other_low)))
-                .note("expected each bit in one row");
+                .label(row.node.place.span, bits_named(high, low))
+                .label(other.node.place.span, bits_named(other_high, other_low))
+                .note("expected each bit in one row")
+                .help("shorten one of the rows");
             facts.report(Subject::Layout(layout), diagnostic);
         }
     }

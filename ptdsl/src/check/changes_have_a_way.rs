@@ -52,10 +52,11 @@ fn ways(facts: &mut Facts<'_>) {
         }
     }
     if !unsaid.is_empty() {
-        let diagnostic = Diagnostic::new(Code::NoWay, format!("nothing says how {} is changed", list(unsaid)))
-            .label(description.update.first().map_or(description.span, |rule| rule.span), "the first rule")
-            .note("expected a way for each kind of change")
-            .help("add `all = live;`, or `all = break;` where the manual demands it");
+        let diagnostic =
+            Diagnostic::new(Code::NoWay, format!("nothing says how these changes are made: {}", list(unsaid)))
+                .label(description.update.first().map_or(description.span, |rule| rule.span), "the first rule")
+                .note("expected a way for each kind of change")
+                .help("add `all = live;`, or `all = break;` where the manual demands it");
         facts.report(Subject::Format, diagnostic);
     }
     let mut spans: Vec<crate::span::Span> = Vec::new();
@@ -65,8 +66,9 @@ fn ways(facts: &mut Facts<'_>) {
         }
         spans.push(span);
         let diagnostic =
-            Diagnostic::new(Code::NoWay, format!("nothing says how `{kind}` is changed{}", with(&binding)))
+            Diagnostic::new(Code::NoWay, format!("nothing says how a change of `{kind}` is made{}", with(&binding)))
                 .label(span, "none of these alternatives applies")
+                .note("expected one way under every binding")
                 .help("end the chain with `else` and a way without `when`");
         facts.report(Subject::Format, diagnostic);
     }
@@ -94,6 +96,7 @@ fn hardware(facts: &mut Facts<'_>, field: &Name, when: Bdd) {
     let diagnostic =
         Diagnostic::new(Code::HardwareFieldAstray, format!("no leaf or table has `{}`{binding}", field.value))
             .label(field.span, "said to be written by the machine")
+            .note("expected the field in some leaf or table whenever the rule applies")
             .help("say `when` it is there");
     facts.report(Subject::Format, diagnostic);
 }
@@ -113,5 +116,8 @@ fn registers(facts: &mut Facts<'_>, name: &Name) {
     if let Some(above) = above.first() {
         diagnostic = diagnostic.label(facts.level(*above).name.span, "above it");
     }
-    facts.report(Subject::Format, diagnostic.help("only what the root word names is loaded with it"));
+    facts.report(
+        Subject::Format,
+        diagnostic.note("expected the highest level: only the table of the root is loaded with it"),
+    );
 }

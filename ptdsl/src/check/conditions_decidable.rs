@@ -188,7 +188,8 @@ fn compared(facts: &Facts<'_>, name: &Name, value: &Value, about: About<'_>) -> 
     }
     let diagnostic = Diagnostic::new(Code::NeverEqual, format!("`{text}` is never {}", number.value.value))
         .label(number.span, "not one of its values")
-        .label(node.name.span, format!("bound to {least} to {most}"));
+        .label(node.name.span, format!("bound to {least} to {most}"))
+        .note("expected one of the values of the parameter");
     Some(diagnostic)
 }
 

@@ -32,7 +32,8 @@ pub(super) fn check(facts: &mut Facts<'_>) {
         let binding = with(&facts.binding_text(&cube));
         let diagnostic =
             Diagnostic::new(Code::NothingAbsent, format!("no slot of `{}` can be empty{binding}", name.value))
-                .label(name.span, "lists no absent layout")
+                .label(name.span, "lists no absent layout then")
+                .note("expected an absent layout under every binding")
                 .help("list an `absent` layout first; a slot that is emptied holds it");
         facts.report(Subject::Level(level), diagnostic);
     }

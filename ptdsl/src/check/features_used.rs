@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::facts::{Facts, Subject};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::logic::Bdd;
 use crate::resolve::Description;
 use crate::span::Span;
 use crate::tree::{Alt, Cond, CondKind, Content, FormatKind, LevelIndex, Name, Place, RuleKind, Value};
@@ -25,9 +24,12 @@ pub(super) fn check(facts: &mut Facts<'_>) {
         if let Some(when) = &feature.when {
             diagnostic = diagnostic.label(when.span, "never holds");
         }
-        // Without its own condition the feature is like any other.
-        debug_assert!(feature.when.is_some() || on == Bdd::FALSE);
-        facts.report(Subject::Format, diagnostic.help("remove the feature, or what excludes it"));
+        facts.report(
+            Subject::Format,
+            diagnostic
+                .note("expected a condition that some binding fulfils")
+                .help("remove the feature, or what excludes it"),
+        );
     }
 }
 

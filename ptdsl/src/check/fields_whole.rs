@@ -50,6 +50,7 @@ fn once(facts: &mut Facts<'_>, layout: usize, shape: &Shape) -> bool {
                 let diagnostic = Diagnostic::new(Code::FieldBitTwice, text)
                     .label(row_span(facts, layout, one), "here")
                     .label(row_span(facts, layout, other), "and here")
+                    .note("expected each bit of a field in one place under each binding")
                     .help(format!("name the bits, as in `{name}[1]`, or give one of the fields another name"));
                 facts.report(Subject::Layout(layout), diagnostic);
                 return false;
@@ -102,6 +103,7 @@ fn one_width(facts: &mut Facts<'_>, layouts: &[usize]) {
                     Diagnostic::new(Code::FieldWidth, format!("`{name}` has {width} bits here and {known} elsewhere"))
                         .label(first, format!("{width} bits in `{}`", facts.layout(*layout).name.value))
                         .label(at, format!("{known} bits"))
+                        .note("expected one width in all layouts of a kind")
                         .help("fields of one name are one thing; give one of them another name");
                 facts.report(Subject::Layout(*layout), diagnostic);
             }

@@ -15,12 +15,13 @@ pub(super) fn check(facts: &mut Facts<'_>) {
             return;
         }
     }
+    let mut told: Vec<usize> = Vec::new();
     for level in facts.used_levels() {
         if !facts.sound(Subject::Level(level)) {
             continue;
         }
         for listed in facts.listed(level) {
-            if !facts.sound(Subject::Layout(listed.layout)) {
+            if told.contains(&listed.layout) || !facts.sound(Subject::Layout(listed.layout)) {
                 continue;
             }
             let identity = facts.identity(listed.layout, Some(level));
@@ -31,19 +32,25 @@ pub(super) fn check(facts: &mut Facts<'_>) {
                 if facts.possible(there) { None } else { Some((Code::LayoutImpossible, String::new())) }
             };
             let Some((code, binding)) = diagnostic else { continue };
+            told.push(listed.layout);
             let entry = &facts.level(level).entries[listed.entry];
             let documented = &facts.description.layouts[listed.layout];
             let (name, level_name) = (&entry.layout.value, &facts.level(level).name.value);
             let mut diagnostic = if code == Code::ForbidsAll {
                 Diagnostic::new(code, format!("every `{name}` at `{level_name}` is forbidden{binding}"))
             } else {
-                Diagnostic::new(code, format!("no word at `{level_name}` is a `{name}` that is accepted{binding}"))
+                Diagnostic::new(code, format!("no word at `{level_name}` can be `{name}`{binding}"))
             };
-            diagnostic =
-                diagnostic.label(entry.span, "listed here").label(documented.span, "demands that exclude each other");
+            diagnostic = diagnostic
+                .label(entry.span, "listed here")
+                .label(documented.span, "demands that exclude each other")
+                .note("expected some word that meets every demand: constants, `where`, reserved bits and `forbid`");
             let conditions = documented.node.identity.iter().chain(&documented.node.forbid);
             for condition in conditions {
                 diagnostic = diagnostic.label(condition.span, "demanded of its words");
+            }
+            if code == Code::ForbidsAll {
+                diagnostic = diagnostic.help(format!("write `reserved {name}` if no such word is accepted here"));
             }
             facts.report(Subject::Layout(listed.layout), diagnostic);
         }

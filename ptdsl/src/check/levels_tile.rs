@@ -42,7 +42,7 @@ fn overlaps(facts: &mut Facts<'_>) {
                     .label(index_span(facts, *level), format!("`{}`", name.value))
                     .label(index_span(facts, *other), format!("`{}`", other_name.value))
                     .note("expected each bit in the index of one level, except for two kinds of children of one pointer, which rows `table l …` name");
-            facts.report(Subject::Level(*level), diagnostic);
+            facts.report(Subject::Format, diagnostic);
         }
     }
 }
@@ -84,11 +84,12 @@ fn gaps(facts: &mut Facts<'_>) {
         let mut diagnostic =
             Diagnostic::new(Code::LevelsGap, format!("no level uses the bits of the VA above `{}`", name.value))
                 .label(index_span(facts, *level), format!("`{}` ends here", name.value));
+        diagnostic = diagnostic.help("widen one of the two levels, or add one between them");
         if let Some((low, above)) = next {
-            let bits = super::text::bits(low - 1, position.end().most);
+            let bits = super::text::bits_named(low - 1, position.end().most);
             diagnostic = diagnostic
                 .label(index_span(facts, above), format!("`{}` begins here", facts.level(above).name.value))
-                .note(format!("expected a level for bits {bits}"));
+                .note(format!("expected a level for {bits}"));
         }
         facts.report(Subject::Format, diagnostic);
     }
@@ -141,7 +142,8 @@ fn leaves_at_the_bottom(facts: &mut Facts<'_>) {
         let diagnostic =
             Diagnostic::new(Code::NoLeafAtBottom, format!("no walk ends at `{}`, the lowest level", name.value))
                 .label(name.span, "lists no leaf")
-                .note(format!("the leaves of this format are {names}"));
+                .note(format!("expected a leaf where no level is below; the leaves of this format are {names}"))
+                .help("list a leaf here, without `reserved`");
         facts.report(Subject::Level(level), diagnostic);
     }
 }

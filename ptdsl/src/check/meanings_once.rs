@@ -40,7 +40,7 @@ fn names(facts: &mut Facts<'_>, attribute: usize) {
         let mut names: Vec<&str> = value.names.iter().map(|name| name.value.as_str()).collect();
         names.sort_unstable();
         if let Some(first) = said.get(&names) {
-            let diagnostic = Diagnostic::new(Code::MeaningTwice, format!("two lines say what means {}", list(names)))
+            let diagnostic = Diagnostic::new(Code::MeaningTwice, format!("two lines mean {}", list(names)))
                 .label(value.span, "again here")
                 .label(*first, "first here")
                 .help("join the numbers of both lines; the first one is written");
@@ -113,11 +113,13 @@ fn numbers(facts: &mut Facts<'_>, attribute: usize, width: u32) {
             Diagnostic::new(Code::NumberAstray, format!("{value} is no number of {width} bits"))
                 .label(number.span, "too large")
                 .label(fields, format!("{width} bits"))
+                .note(format!("expected 0 to {}", (1_u128 << width) - 1))
         } else if let Some(first) = meant.get(&value) {
             Diagnostic::new(Code::NumberTwice, format!("{value} means two things"))
                 .label(number.span, "again here")
                 .label(*first, "first here")
                 .note("expected each number once")
+                .help("remove it from one of the lines")
         } else {
             meant.insert(value, number.span);
             continue;
@@ -132,7 +134,7 @@ fn numbers(facts: &mut Facts<'_>, attribute: usize, width: u32) {
     let more = if some.len() > 8 { ", …" } else { "" };
     let diagnostic = Diagnostic::new(
         Code::NumberMissing,
-        format!("nothing says what {}{more} mean", some[..some.len().min(8)].join(", ")),
+        format!("nothing says what these numbers mean: {}{more}", some[..some.len().min(8)].join(", ")),
     )
     .label(span_of_names(node), "in this attribute")
     .label(fields, format!("{width} bits: {} numbers", 1_u128 << width))
@@ -183,6 +185,7 @@ fn somewhere(facts: &mut Facts<'_>, attribute: usize) {
     if let Some(when) = &node.when {
         diagnostic = diagnostic.label(when.span, "in force");
     }
+    diagnostic = diagnostic.note("expected one of its fields in some layout wherever the attribute is in force");
     let help = "let the attribute be in force only `when` its fields are there";
     facts.report(Subject::Attribute(attribute), diagnostic.help(help));
 }
@@ -214,7 +217,8 @@ fn flags(facts: &mut Facts<'_>) {
                     continue;
                 }
                 let diagnostic = Diagnostic::new(Code::FlagTooWide, format!("`{}` has {width} bits", name.value))
-                    .label(case.value.span, "true or false, so one bit")
+                    .label(case.value.span, "a right or a mark of several bits")
+                    .note("expected one bit, true or false")
                     .help(format!("call the field otherwise and write `attribute {} = … {{ … }}`", name.value));
                 facts.report(Subject::Layout(layout), diagnostic);
                 return;

@@ -154,6 +154,7 @@ fn distinct(facts: &mut Facts<'_>, names: &[&Name], what: &str) {
         )
         .label(name.span, format!("{what} `{camel}`"))
         .label(other.span, format!("`{camel}`, too"))
+        .note("expected names that stay distinct in upper camel case")
         .help("give one of them another name");
         facts.report(Subject::Format, diagnostic);
     }
@@ -162,6 +163,7 @@ fn distinct(facts: &mut Facts<'_>, names: &[&Name], what: &str) {
 fn keyword(facts: &mut Facts<'_>, name: &Name, word: &str) {
     let diagnostic = Diagnostic::new(Code::RustKeyword, format!("`{word}` is a word of Rust"))
         .label(name.span, "becomes a name in Rust")
+        .note("expected a name that needs no `r#`")
         .help(format!("choose another name, such as `{}_bits`", name.value));
     facts.report(Subject::Format, diagnostic);
 }

@@ -53,6 +53,7 @@ fn pointer(facts: &mut Facts<'_>, level: usize, entry: usize, layout: usize) {
                 Diagnostic::new(Code::NoLevelBelow, text)
                     .label(entry.span, format!("`{name}` points to a table"))
                     .label(level_node.name.span, "nothing begins where this level ends")
+                    .note("expected one level below each pointer that is accepted")
                     .help(format!("write `reserved {name}` if such a word is refused here, or add the level"))
             }
             (None, [_]) => continue,
@@ -64,6 +65,7 @@ fn pointer(facts: &mut Facts<'_>, level: usize, entry: usize, layout: usize) {
                     format!("a pointer at `{}` may mean {names}", level_node.name.value),
                 )
                 .label(entry.span, format!("`{name}` does not say which"))
+                .note("expected one level below each pointer that is accepted")
                 .help("name the child in its row: `… table l;`")
             }
         };
@@ -94,5 +96,9 @@ fn defers(facts: &mut Facts<'_>, level: usize, layout: usize) {
     if let Some((_, span)) = clause {
         diagnostic = diagnostic.label(*span, "leaves the VA to another child");
     }
-    facts.report(Subject::Layout(layout), diagnostic.label(name.span, "has no other beside it"));
+    let diagnostic = diagnostic
+        .label(name.span, "has no other beside it")
+        .note("expected a level that shares the bits of the VA with another child of the same pointers")
+        .help("remove `defer`: the word is absent all the same");
+    facts.report(Subject::Layout(layout), diagnostic);
 }

@@ -21,7 +21,7 @@ pub(super) fn check(facts: &mut Facts<'_>) {
                 Diagnostic::new(Code::ReachBeyondOutput, format!("a leaf that reaches beyond the OA{binding}"))
                     .label(value_span(case), "the reach of this leaf")
                     .label(value_span(whole), "the width of the OA")
-                    .help("an OA is as wide as its widest leaf reaches");
+                    .note("expected no leaf to reach beyond the OA, which is as wide as its widest leaf reaches");
             facts.report(Subject::Layout(layout), diagnostic);
             break;
         }

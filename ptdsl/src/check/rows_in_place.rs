@@ -59,7 +59,8 @@ fn slots(facts: &mut Facts<'_>, layout: usize) {
                     slice.high.span.to(slice.low.span),
                     format!("a child of {bits} index bits has bits {}..0", bits.saturating_sub(1)),
                 )
-                .label(facts.description.layouts[layout].span, "in this layout");
+                .label(facts.description.layouts[layout].span, "in this layout")
+                .note("expected bits of the number of a slot");
             facts.report(Subject::Layout(layout), diagnostic);
         }
     }

@@ -45,7 +45,9 @@ fn of_layout(facts: &mut Facts<'_>, layout: usize, view: Option<usize>) -> bool 
             }
             facts.report(
                 Subject::Layout(layout),
-                diagnostic.help("let `when` choose one of them, or give the field another name"),
+                diagnostic
+                    .note("expected one place that says it under each binding")
+                    .help("let `when` choose one of them, or give the field another name"),
             );
             return false;
         }

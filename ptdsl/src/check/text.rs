@@ -5,6 +5,11 @@ pub(super) fn bits(high: u32, low: u32) -> String {
     if high == low { format!("{high}") } else { format!("{high}..{low}") }
 }
 
+/// "bit 3", or "bits 5..3".
+pub(super) fn bits_named(high: u32, low: u32) -> String {
+    bit_set((low..=high).collect())
+}
+
 /// "bit 3", or "bits 9..7, 3": a set of bits given in any order, the highest first.
 pub(super) fn bit_set(mut set: Vec<u32>) -> String {
     set.sort_unstable_by(|a, b| b.cmp(a));

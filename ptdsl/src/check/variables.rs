@@ -260,8 +260,12 @@ impl Facts<'_> {
                 _ => {}
             }
         }
-        let leading = pattern.iter().take_while(|bit| **bit == '-').count();
-        let mut text = if leading > 8 { "-…-".to_owned() } else { "-".repeat(leading) };
+        let first = pattern.first().copied().unwrap_or('-');
+        let leading = pattern.iter().take_while(|bit| **bit == first).count();
+        let mut text = first.to_string().repeat(leading);
+        if leading > 8 {
+            text = format!("{first}…{first}");
+        }
         text.extend(&pattern[leading..]);
         format!("`{text}`{}", facts.concat())
     }

@@ -15,6 +15,7 @@ pub(super) fn check(facts: &mut Facts<'_>) {
     if !facts.sound(Subject::Format) {
         return;
     }
+    let mut told: Vec<(usize, usize)> = Vec::new();
     for level in facts.used_levels() {
         let listed = facts.listed(level);
         let mut sound = facts.sound(Subject::Level(level));
@@ -27,12 +28,18 @@ pub(super) fn check(facts: &mut Facts<'_>) {
         let mut there = Vec::new();
         for it in &listed {
             let identity = facts.identity(it.layout, Some(level));
-            there.push(facts.bdds.and(identity, it.present));
+            let words = facts.bdds.and(identity, it.present);
+            // A layout that no word is has a complaint of its own, and what it leaves open is no other mistake.
+            sound &= facts.possible(words);
+            there.push(words);
+        }
+        if !sound {
+            continue;
         }
         if !independent(facts, level, &there) {
             continue;
         }
-        disjoint(facts, level, &listed, &there);
+        disjoint(facts, level, &listed, &there, &mut told);
         covering(facts, level, &listed, &there);
     }
 }
@@ -69,25 +76,26 @@ fn independent(facts: &mut Facts<'_>, level: usize, there: &[Bdd]) -> bool {
     true
 }
 
-fn disjoint(facts: &mut Facts<'_>, level: usize, listed: &[Listed], there: &[Bdd]) {
+/// No two layouts share a word. Two that do at several levels are one mistake, which is told once.
+fn disjoint(facts: &mut Facts<'_>, level: usize, listed: &[Listed], there: &[Bdd], told: &mut Vec<(usize, usize)>) {
     for (index, one) in listed.iter().enumerate() {
         for (other_index, other) in listed[..index].iter().enumerate() {
+            let pair = (one.layout.min(other.layout), one.layout.max(other.layout));
             let both = facts.bdds.and(there[index], there[other_index]);
-            let Some(cube) = facts.counterexample(both) else { continue };
+            let Some(cube) = facts.counterexample(both).filter(|_| !told.contains(&pair)) else { continue };
+            told.push(pair);
             let node = facts.level(level);
             let (entry, other_entry) = (&node.entries[one.entry], &node.entries[other.entry]);
             let (name, other_name) = (&entry.layout.value, &other_entry.layout.value);
-            let diagnostic = Diagnostic::new(
-                Code::TwoLayouts,
-                format!("a word of level `{}` is both `{other_name}` and `{name}`", node.name.value),
-            )
-            .label(entry.span, format!("`{name}` is one of its layouts"))
-            .label(other_entry.span, format!("and so is `{other_name}`"))
-            .label(facts.description.layouts[one.layout].span, format!("`{name}`"))
-            .label(facts.description.layouts[other.layout].span, format!("`{other_name}`"))
-            .note(format!("found {}", word(facts, level, &cube)))
-            .note("expected layouts that exclude each other; their order does not matter")
-            .help("let a constant or a `where` tell them apart");
+            let text = format!("a word of level `{}` is both `{other_name}` and `{name}`", node.name.value);
+            let diagnostic = Diagnostic::new(Code::TwoLayouts, text)
+                .label(entry.span, format!("`{name}` is one of its layouts"))
+                .label(other_entry.span, format!("and so is `{other_name}`"))
+                .label(facts.description.layouts[one.layout].span, format!("`{name}`"))
+                .label(facts.description.layouts[other.layout].span, format!("`{other_name}`"))
+                .note(format!("found {}", word(facts, level, &cube)))
+                .note("expected layouts that exclude each other; their order does not matter")
+                .help("let a constant or a `where` tell them apart");
             facts.report(Subject::Level(level), diagnostic);
         }
     }
