@@ -16,7 +16,7 @@ mod scope;
 
 use std::collections::BTreeSet;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::tree;
 
 pub use description::{ClauseKind, Description, Documented, Feature, Layout, Parameter};
@@ -71,7 +71,7 @@ fn describe(
     if format.kind.value == tree::FormatKind::Format {
         drop_unsaid(&mut description, elsewhere);
         names::missing(&description, draft, complaints);
-        names::check(&description, complaints);
+        names::check(&description, draft, complaints);
     }
     description
 }
@@ -119,12 +119,16 @@ fn highest_first(mut levels: Vec<Documented<tree::Level>>) -> Vec<Documented<tre
 }
 
 /// The complaints in the order of the text, each once: what is wrong with a fragment is found in every format made from
-/// it.
+/// it, and what is wrong with a layout in every layout made from it.
 fn in_order(mut complaints: Vec<Diagnostic>) -> Vec<Diagnostic> {
     complaints.sort_by_key(|complaint| (complaint.span(), complaint.code));
     let mut once: Vec<Diagnostic> = Vec::new();
     for complaint in complaints {
-        if !once.contains(&complaint) {
+        let places = |one: &Diagnostic| one.labels.iter().map(|label| label.span).collect::<Vec<_>>();
+        let same_place = |one: &&Diagnostic| one.code == complaint.code && places(one) == places(&complaint);
+        // A description may lack several things at its one head.
+        let told = |one: &Diagnostic| one.message == complaint.message || one.code != Code::MissingItem;
+        if !once.iter().filter(same_place).any(told) {
             once.push(complaint);
         }
     }

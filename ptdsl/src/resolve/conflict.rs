@@ -90,10 +90,11 @@ fn layout(first: &LayoutDraft, second: &LayoutDraft, clash: &mut impl FnMut(Stri
     };
     let (ours, theirs) = (own(first, second), own(second, first));
     let name = &first.name.value;
-    if first.is_defined() && second.is_defined() {
-        if let (Some(one), Some(other)) = (ours.first(), theirs.first()) {
-            clash(format!("layout `{name}`"), head(&one.node), head(&other.node));
-        }
+    let defines = |steps: &[Documented<tree::Layout>]| {
+        steps.first().filter(|step| step.node.origin != tree::Origin::Amended).map(|step| head(&step.node))
+    };
+    if let (Some(one), Some(other)) = (defines(&ours), defines(&theirs)) {
+        clash(format!("layout `{name}`"), one, other);
         return;
     }
     for one in ours.iter().flat_map(|step| &step.node.parts) {

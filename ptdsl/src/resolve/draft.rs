@@ -173,8 +173,41 @@ impl Draft {
         }
     }
 
+    /// What these items say that `parent` does not say with the same statements: a fragment gives what it adds to an
+    /// ancestor that it shares with the description it is joined to.
+    pub(super) fn without(mut self, parent: &Self) -> Self {
+        fn differs<T>(own: &Documented<T>, theirs: &[Documented<T>]) -> bool {
+            theirs.iter().all(|other| other.span != own.span)
+        }
+        fn add<T>(own: &mut Vec<Documented<T>>, theirs: &[Documented<T>]) {
+            own.retain(|item| differs(item, theirs));
+        }
+        self.word = self.word.filter(|item| differs(item, parent.word.as_slice()));
+        self.output = self.output.filter(|item| differs(item, parent.output.as_slice()));
+        add(&mut self.ranges, &parent.ranges);
+        add(&mut self.features, &parent.features);
+        add(&mut self.parameters, &parent.parameters);
+        add(&mut self.levels, &parent.levels);
+        add(&mut self.attributes, &parent.attributes);
+        for layout in &mut self.layouts {
+            if let Some(other) = parent.layouts.iter().find(|other| other.name == layout.name) {
+                add(&mut layout.steps, &other.steps);
+            }
+        }
+        self.layouts.retain(|layout| !layout.steps.is_empty());
+        if let (Some(own), Some(theirs)) = (&mut self.update, &parent.update)
+            && own.span == theirs.span
+        {
+            own.with = true;
+            own.rules.retain(|rule| theirs.rules.iter().all(|other| other.span != rule.span));
+        }
+        self
+    }
+
     fn overlay_layout(&mut self, layout: &LayoutDraft, complaints: &mut Vec<Diagnostic>) {
-        if layout.is_defined() {
+        let begins = |other: &LayoutDraft| other.steps.first().map(|step| step.span);
+        let is_same = |other: &LayoutDraft| other.name == layout.name && begins(other) == begins(layout);
+        if layout.is_defined() && !self.layouts.iter().any(is_same) {
             let root = layout.kind() == Some(tree::LayoutKind::Root);
             let place = self
                 .layouts

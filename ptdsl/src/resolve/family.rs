@@ -68,6 +68,7 @@ impl Family<'_> {
         let block = Draft::of(format, &mut own);
         let mut whole = true;
         let mut draft = Draft::default();
+        let mut parent = Draft::default();
         if let Some(with) = &format.with {
             let mut fragments: Vec<(&tree::Name, Draft)> = Vec::new();
             for (place, name) in core::iter::once(&with.parent).chain(&with.fragments).enumerate() {
@@ -76,13 +77,15 @@ impl Family<'_> {
                     continue;
                 };
                 if place > 0 {
+                    let part = part.without(&parent);
                     for (other, before) in &fragments {
                         conflict::between(other, before, name, &part, &mut own);
                     }
                     draft.overlay(&part, &mut own);
                     fragments.push((name, part));
                 } else {
-                    draft = part;
+                    draft = part.clone();
+                    parent = part;
                 }
             }
         }

@@ -35,9 +35,12 @@ pub(super) fn missing(description: &Description, draft: &Draft, complaints: &mut
 }
 
 /// Looks up every name.
-pub(super) fn check(description: &Description, complaints: &mut Vec<Diagnostic>) {
+pub(super) fn check(description: &Description, draft: &Draft, complaints: &mut Vec<Diagnostic>) {
     let scope = Scope::of(description);
-    let mut checker = Checker { scope: &scope, complaints };
+    // A layout that could not be made whole has been complained about; what follows from that is not told again.
+    let broken = draft.layouts.iter().map(|layout| layout.name.value.as_str());
+    let broken: Vec<&str> = broken.filter(|name| !scope.layouts.iter().any(|layout| layout.value == *name)).collect();
+    let mut checker = Checker { scope: &scope, broken, complaints };
     checker.distinct();
     checker.statements(description);
     for level in &description.levels {
@@ -57,6 +60,8 @@ pub(super) fn check(description: &Description, complaints: &mut Vec<Diagnostic>)
 
 struct Checker<'a, 's> {
     scope: &'s Scope<'s>,
+    /// Layouts that are named and missing all the same.
+    broken: Vec<&'s str>,
     complaints: &'a mut Vec<Diagnostic>,
 }
 
@@ -142,6 +147,7 @@ impl Checker<'_, '_> {
             }
             let layout = description.layouts.iter().find(|layout| layout.node.name == entry.layout);
             match layout {
+                None if self.broken.contains(&entry.layout.value.as_str()) => {}
                 None => {
                     let known = self.scope.layouts.iter().map(|name| name.value.as_str());
                     self.complaints.push(self.scope.unknown(&entry.layout, "a layout", known));
@@ -214,7 +220,7 @@ impl Checker<'_, '_> {
         }
         for name in &layout.lacks {
             let text = name.value.as_str();
-            if !self.scope.fields.contains(text) && !self.scope.attributes.contains(text) {
+            if !self.is_field(text) && !self.scope.attributes.contains(text) {
                 let known = self.scope.fields.iter().chain(&self.scope.attributes).copied();
                 self.complaints.push(self.scope.unknown(name, "a field or an attribute", known));
             }
@@ -248,7 +254,7 @@ impl Checker<'_, '_> {
             self.when(when);
         }
         for field in &attribute.fields {
-            if !self.scope.fields.contains(field.value.as_str()) {
+            if !self.is_field(&field.value) {
                 let known = self.scope.fields.iter().copied();
                 self.complaints.push(self.scope.unknown(field, "a field", known));
             }
@@ -288,7 +294,7 @@ impl Checker<'_, '_> {
                     self.when(when);
                 }
                 for field in fields {
-                    if !self.scope.fields.contains(field.value.as_str()) {
+                    if !self.is_field(&field.value) {
                         let known = self.scope.fields.iter().copied();
                         self.complaints.push(self.scope.unknown(field, "a field", known));
                     }
@@ -333,6 +339,11 @@ impl Checker<'_, '_> {
         for when in alternatives.cases.iter().filter_map(|case| case.when.as_ref()) {
             self.when(when);
         }
+    }
+
+    /// Whether some layout has a field, as far as that can be told.
+    fn is_field(&self, name: &str) -> bool {
+        self.scope.fields.contains(name) || !self.broken.is_empty()
     }
 
     /// A condition on the binding.
