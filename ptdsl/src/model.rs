@@ -218,7 +218,8 @@ pub struct Layout {
     pub software: u128,
     /// The fields that carry information, each name once, in the order of the rows.
     pub fields: Vec<Field>,
-    /// Where the bits of the OA are stored (leaf), empty for other kinds.
+    /// Where the bits of the OA are stored (leaf), empty for other kinds. A field whose place is decided at run time
+    /// (`Field::at`) takes its bit out of these.
     pub output: Vec<Piece>,
     /// Width of the OA that this leaf reaches, in bits.
     pub output_width: Bits,
@@ -331,7 +332,8 @@ pub struct Piece {
 /// A table that a word points to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Child {
-    /// Where the bits of its address are stored.
+    /// Where the bits of its address are stored. A field whose place is decided at run time (`Field::at`) takes its bit
+    /// out of these.
     pub address: Vec<Piece>,
     /// The bits of the word that the address may use, less those that the width forbids (with `width`).
     pub width: Bits,

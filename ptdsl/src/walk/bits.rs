@@ -1,6 +1,6 @@
 //! Bits of words: values gathered from pieces and put back, masks and tests.
 
-use crate::model::{Bits, Field, Format, Mask, ParametricRule, Piece, Test};
+use crate::model::{Bits, Field, Format, Layout, Mask, ParametricRule, Piece, Test};
 
 /// The lowest `count` bits set.
 pub(super) fn ones(count: u32) -> u128 {
@@ -38,6 +38,12 @@ pub(super) fn number(bits: &Bits) -> u32 {
         Bits::Fixed(value) => *value,
         Bits::Runtime { most, .. } => *most,
     }
+}
+
+/// The bits of a word in which fields stand whose places are decided at run time.
+pub(super) fn placed(layout: &Layout) -> u128 {
+    let places = layout.fields.iter().filter_map(|field| field.at.as_ref());
+    places.fold(0, |all, at| all | 1_u128.checked_shl(number(at)).unwrap_or(0))
 }
 
 /// Where a field stands.

@@ -158,7 +158,7 @@ pub fn targets(format: &Format, level: usize, layout: usize, word: u128) -> Vec<
     let mut targets: Vec<Target> = there
         .filter_map(|child| {
             let level = named.unwrap_or_else(|| child.levels.get(&level).copied())?;
-            let address = u64::try_from(bits::gather(&child.address, word)).ok()?;
+            let address = u64::try_from(bits::gather(&child.address, word & !bits::placed(known))).ok()?;
             let most = last(format.levels.get(level)?.index_bits);
             Some(Target { level, address, first_slot: first, last_slot: end.unwrap_or(most).min(most) })
         })
@@ -182,7 +182,7 @@ pub fn root(format: &Format, range: usize, word: u128) -> Option<Target> {
         field.and_then(|field| child.levels.get(&bits::field(field, word)).copied())
     });
     let level = named.unwrap_or(Some(known.root))?;
-    let address = u64::try_from(bits::gather(&found.children.first()?.address, word)).ok()?;
+    let address = u64::try_from(bits::gather(&found.children.first()?.address, word & !bits::placed(found))).ok()?;
     let most = if level == known.root { known.root_index_bits } else { format.levels.get(level)?.index_bits };
     let (first_slot, end) = slots(found, word);
     Some(Target { level, address, first_slot, last_slot: end.unwrap_or(last(most)).min(last(most)) })
@@ -236,7 +236,7 @@ pub(super) fn load<W: Words + ?Sized>(
 #[must_use]
 pub fn leaf_output(format: &Format, level: usize, layout: usize, word: u128) -> Option<(u64, u32)> {
     let known = format.layouts.get(layout)?;
-    let stored = u64::try_from(bits::gather(&known.output, word)).ok()?;
+    let stored = u64::try_from(bits::gather(&known.output, word & !bits::placed(known))).ok()?;
     let reach = reach(format, level, layout, word, stored).ok()?;
     let own = known.run.as_ref().is_some_and(|run| !run.identical && !run.in_ones);
     Some((if own { stored } else { u64::try_from(reach.oa).ok()? }, reach.size_lg2))
@@ -254,7 +254,7 @@ pub(super) struct Reach {
 pub(super) fn reach(format: &Format, level: usize, layout: usize, word: u128, va: u64) -> Result<Reach, Fault> {
     let shift = format.levels.get(level).map_or(0, |level| level.shift);
     let Some(known) = format.layouts.get(layout) else { return Err(Fault::Misplaced) };
-    let stored = bits::gather(&known.output, word);
+    let stored = bits::gather(&known.output, word & !bits::placed(known));
     Ok(match &known.run {
         None => Reach { size_lg2: shift, oa: stored },
         Some(Run { in_ones: true, .. }) => {
