@@ -159,6 +159,32 @@ proptest! {
     }
 }
 
+/// Whatever a leaf says can be said again, in the same place and to the same effect.
+#[test]
+fn what_a_leaf_says_can_be_encoded() {
+    let mut leaves = 0;
+    for format in MODELS.iter() {
+        for (level, known) in format.levels.iter().enumerate() {
+            for noise in 0..200 {
+                let word = likely(format, mixed(noise, 77)) & (u128::MAX >> (128 - known.word_bits));
+                let Class::Leaf { layout } = walk::classify(format, level, word) else { continue };
+                let (oa, size_lg2) = walk::leaf_output(format, level, layout, word).unwrap();
+                let own = walk::attributes(format, layout, word);
+                let again = walk::encode(format, level, layout, size_lg2, oa, &own)
+                    .unwrap_or_else(|why| panic!("{} {}: {word:#x}: {why:?}", format.name, known.name));
+                assert_eq!(walk::leaf_output(format, level, layout, again), Some((oa, size_lg2)));
+                assert_eq!(walk::attributes(format, layout, again), own, "{}: {word:#x} {again:#x}", format.name);
+                // What the client may use and what nobody looks at is not copied.
+                let known = &format.layouts[layout];
+                assert_eq!(again & known.software, 0);
+                assert_eq!(again & known.ignored, known.written & known.ignored);
+                leaves += 1;
+            }
+        }
+    }
+    assert!(leaves > 1000, "{leaves}");
+}
+
 #[test]
 fn an_image_has_an_end() {
     let image: &[u8] = &[1, 2, 3, 4, 5, 6, 7, 8];
