@@ -1,0 +1,5 @@
+//! The attribute without its argument.
+#[ptgen::pagetable]
+pub mod kernel {}
+
+fn main() {}

@@ -1,0 +1,5 @@
+//! A path to nothing.
+#[ptgen::pagetable(format = "formats/nothing.ptf")]
+pub mod kernel {}
+
+fn main() {}
