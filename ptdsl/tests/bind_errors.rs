@@ -60,7 +60,7 @@ fn binding(words: &str) -> Binding {
 
 fn complaints(format: &str, words: &str) -> Vec<Diagnostic> {
     let all = support::resolved(TEXT);
-    bind::bind(support::format(&all, format), &binding(words)).err().unwrap_or_default()
+    bind(support::format(&all, format), &binding(words)).err().unwrap_or_default()
 }
 
 /// The one complaint in all its words.

@@ -81,7 +81,7 @@ fn a_widened_root_stands_side_by_side() {
     let bound = |root: Option<&str>, bits: u128| {
         let parameters = BTreeMap::from([("ipa_bits".to_owned(), Value::Fixed(bits))]);
         let binding = Binding { root: root.map(Into::into), parameters, ..Binding::default() };
-        bind::bind(&description, &binding).unwrap().members.remove(0).format
+        bind(&description, &binding).unwrap().members.remove(0).format
     };
     let format = bound(None, 40);
     assert_eq!(names(&format), ["l0", "l1", "l2", "l3"]);
@@ -151,7 +151,7 @@ fn family(description: &Description, features: &[(&str, Setting)], parameters: &
         parameters: parameters.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
         ..Binding::default()
     };
-    bind::bind(description, &binding).unwrap()
+    bind(description, &binding).unwrap()
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn numbers_bound_anew_mean_what_the_client_says() {
     let description = shipped("x86_64_4level");
     let choices = BTreeMap::from([("write_combining".to_owned(), 4_u128), ("uncached".to_owned(), 1)]);
     let binding = Binding { choices: BTreeMap::from([("memory_type".to_owned(), choices)]), ..Binding::default() };
-    let family = bind::bind(&description, &binding).unwrap();
+    let family = bind(&description, &binding).unwrap();
     let memory_type = family.members[0].format.attributes.iter().find(|one| one.name == "memory_type").unwrap();
     let AttributeKind::Choice { names, other, .. } = &memory_type.kind else { panic!() };
     let numbers: Vec<_> = names.iter().map(|choice| (choice.name.as_str(), choice.numbers.as_slice())).collect();

@@ -90,7 +90,8 @@ fn every_word_is_exactly_one_thing() {
                     let again = rows.iter().fold(0, |all, (row, value)| all | value << row.low);
                     let bits = format.layouts[layout].word_bits;
                     assert_eq!(again, word & u128::MAX >> (128 - bits));
-                    walk::attributes(format, layout, word);
+                    let said = walk::attributes(format, layout, word);
+                    assert!(said.keys().all(|name| format.attributes.iter().any(|one| one.name == *name)));
                 }
             }
         }

@@ -65,8 +65,9 @@ impl Memory {
         self.put(level, table, slot, word)
     }
 
-    /// Stores a leaf word.
-    fn leaf(&self, level: &str, table: u64, slot: u64, layout: &str, lg2: u32, oa: u64, flags: &[&str]) -> &Self {
+    /// Stores a leaf word of this layout and size.
+    fn leaf(&self, level: &str, table: u64, slot: u64, shape: (&str, u32), oa: u64, flags: &[&str]) -> &Self {
+        let (layout, lg2) = shape;
         let index = self.level(level);
         let attributes: Attributes = flags.iter().map(|name| ((*name).to_owned(), Value::Flag(true))).collect();
         let word = encode(&self.format, index, self.layout(index, layout), lg2, oa, &attributes).unwrap();
@@ -135,8 +136,8 @@ fn rights_are_limited_on_the_way() {
         .table("pml4", 0x1000, 0, "directory", 0x2000, &all)
         .table("pdpt", 0x2000, 1, "directory", 0x3000, &all[..2])
         .table("pd", 0x3000, 2, "directory", 0x4000, &[("write", 1), ("execute", 1)])
-        .leaf("pt", 0x4000, 3, "page", 12, 0x1234_5000, &["write", "user", "execute", "accessed"])
-        .leaf("pdpt", 0x2000, 2, "large", 30, 0x8000_0000, &["user", "execute", "dirty"]);
+        .leaf("pt", 0x4000, 3, ("page", 12), 0x1234_5000, &["write", "user", "execute", "accessed"])
+        .leaf("pdpt", 0x2000, 2, ("large", 30), 0x8000_0000, &["user", "execute", "dirty"]);
     let va = 1 << 30 | 2 << 21 | 3 << 12 | 0x678;
     let leaf = memory.found(0x1000, va);
     assert_eq!((leaf.oa, leaf.va, leaf.size_lg2), (0x1234_5678, va & !0xfff, 12));
@@ -157,7 +158,7 @@ fn a_table_makes_all_below_it_global() {
     memory
         .table("l2", 0x1000, 511, "directory", 0x2000, &[("global", 1)])
         .table("l1", 0x2000, 0, "directory", 0x3000, &[])
-        .leaf("l0", 0x3000, 0, "page", 12, 0x8020_0000, &["read", "execute"]);
+        .leaf("l0", 0x3000, 0, ("page", 12), 0x8020_0000, &["read", "execute"]);
     let leaf = memory.found(0x1000, 0xffff_ffff_c000_0123);
     assert!(flag(&leaf.attributes, "global") && !flag(&leaf.own, "global"));
     assert_eq!(leaf.oa, 0x8020_0123);
@@ -216,9 +217,9 @@ fn every_slot_of_a_run_has_its_own_part() {
     let memory = Memory::new(model("shipped", "aarch64_stage1_4k", &[], &[("low_bits", 30), ("high_bits", 30)]));
     memory.table("l2", 0x1000, 0, "directory", 0x2000, &[]);
     for slot in 0..16 {
-        memory.leaf("l3", 0x2000, 16 + slot, "page_run", 16, 0x1_0000 + slot * 0x1000, &["write"]);
+        memory.leaf("l3", 0x2000, 16 + slot, ("page_run", 16), 0x1_0000 + slot * 0x1000, &["write"]);
     }
-    memory.leaf("l3", 0x2000, 32, "page_run", 16, 0x3000, &[]);
+    memory.leaf("l3", 0x2000, 32, ("page_run", 16), 0x3000, &[]);
     let leaf = memory.found(0x1000, 0x1_3456);
     assert_eq!((leaf.oa, leaf.va, leaf.size_lg2), (0x1_3456, 0x1_0000, 16));
     assert_eq!(memory.fault(0x1000, 0x2_0000), (Fault::Misplaced, Some("l3")));
@@ -240,7 +241,7 @@ fn sizes_written_into_the_address_and_skipped_levels() {
     let word = encode_table(&memory.format, level, layout, 0x2000, &fields).unwrap();
     memory.put("l4", 0x1000, 5, word).table("l2", 0x2000, 1, "directory", 0x3000, &both);
     for slot in 0..16 {
-        memory.leaf("l1", 0x3000, 32 + slot, "sized", 16, 0x1234_0000, &["read"]);
+        memory.leaf("l1", 0x3000, 32 + slot, ("sized", 16), 0x1234_0000, &["read"]);
     }
     let base = 5 << 39 | 1 << 21 | 32 << 12;
     let leaf = memory.found(0x1000, base | 0x7654);
@@ -315,7 +316,7 @@ fn words_in_the_other_byte_order() {
         .table("pgd", 0x10000, 0, "directory", 0x1000, &[])
         .table("pud", 0x1000, 0, "directory", 0x2000, &[])
         .table("pmd", 0x2000, 0, "directory", 0x3100, &[])
-        .leaf("pte", 0x3100, 31, "page", 16, 0x1234_0000, &["read", "user"]);
+        .leaf("pte", 0x3100, 31, ("page", 16), 0x1234_0000, &["read", "user"]);
     assert_eq!(memory.bytes.borrow()[&0x10000], 0x80);
     assert_eq!(memory.found(0x10000, 0x1f_4567).oa, 0x1234_4567);
 }
@@ -328,7 +329,7 @@ fn leaves_come_in_the_order_of_the_va_and_circles_are_not_followed() {
         .table("pml4", 0x1000, 256, "directory", 0x2000, &[])
         .table("pml4", 0x1000, 511, "directory", 0x1000, &[])
         .table("pdpt", 0x2000, 511, "directory", 0x3000, &[])
-        .leaf("pd", 0x3000, 1, "large", 21, 0x20_0000, &[])
+        .leaf("pd", 0x3000, 1, ("large", 21), 0x20_0000, &[])
         .put("pd", 0x3000, 5, 0x4000_2083);
     assert_eq!(
         memory.listing(0x1000),
