@@ -50,16 +50,14 @@ fn parameters(description: &Description, format: &Format) -> String {
     for one in &description.parameters {
         let parameter = &one.node;
         let name = &parameter.name.value;
-        let bound: Vec<(&String, &Bits)> = format
-            .parameters
-            .iter()
-            .filter(|(key, _)| *key == name || key.split_once('.').is_some_and(|(base, _)| base == name))
-            .collect();
-        let here: Vec<String> = bound
-            .iter()
-            .map(|(key, bits)| match key.split_once('.') {
-                Some((_, level)) => format!("{level} {}", bits_text(bits)),
-                None => bits_text(bits),
+        let numbers = format.parameters.iter().map(|(key, bits)| (key, bits_text(bits)));
+        let addresses = format.addresses.iter().map(|(key, address)| (key, address_text(*address)));
+        let here: Vec<String> = numbers
+            .chain(addresses)
+            .filter_map(|(key, value)| match key.split_once('.') {
+                Some((base, level)) if base == name => Some(format!("{level} {value}")),
+                None if key == name => Some(value),
+                _ => None,
             })
             .collect();
         let mut values = set_text(&parameter.set);
@@ -76,6 +74,10 @@ fn bits_text(bits: &Bits) -> String {
         Bits::Fixed(value) => value.to_string(),
         Bits::Runtime { .. } => "runtime".to_owned(),
     }
+}
+
+fn address_text(address: Option<u128>) -> String {
+    address.map_or("runtime".to_owned(), |address| format!("{address:#x}"))
 }
 
 fn set_text(set: &ParameterSet) -> String {

@@ -7,7 +7,7 @@ const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 pub fn size(bytes: u128) -> String {
     let mut amount = bytes;
     let mut unit = 0;
-    while amount != 0 && amount % 1024 == 0 && unit + 1 < UNITS.len() {
+    while amount != 0 && amount.is_multiple_of(1024) && unit + 1 < UNITS.len() {
         amount /= 1024;
         unit += 1;
     }

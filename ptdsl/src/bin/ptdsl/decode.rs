@@ -9,11 +9,12 @@ use ptdsl::model::{Format, Level};
 
 use crate::args::{Color, Decode};
 use crate::failure::{Failure, Outcome};
+use crate::source::Bound;
 use crate::{output, source};
 
 /// Decodes the word.
 pub fn run(request: &Decode, color: Color) -> Outcome<ExitCode> {
-    let bound = source::decided(&request.format, request.root.as_deref(), color)?;
+    let bound = source::decided_with_addresses(&request.format, request.root.as_deref(), color)?;
     let format = bound.format();
     let place = level(format, &request.level)?;
     let level = &format.levels[place];
@@ -21,7 +22,8 @@ pub fn run(request: &Decode, color: Color) -> Outcome<ExitCode> {
         return Err(Failure::found(format!("the word {:#x}", request.word))
             .expected(format!("a word of {} bits, as the entries of {} are", level.word_bits, level.name)));
     }
-    let verdict = verdict::Verdict::new(format, place, request.word);
+    let mut verdict = verdict::Verdict::new(format, place, request.word);
+    verdict.refused_unless(unless(&bound, place, verdict.layout));
     let text = if request.json {
         format!("{:#}\n", report::json(format, place, request.word, &verdict)?)
     } else {
@@ -29,6 +31,17 @@ pub fn run(request: &Decode, color: Color) -> Outcome<ExitCode> {
     };
     output::print(&text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Under which condition of the format the level does not refuse a layout, in the words of the file.
+fn unless(bound: &Bound, level: usize, layout: Option<usize>) -> Option<&str> {
+    let format = bound.format();
+    let (level, layout) = (&format.levels[level].name, &format.layouts.get(layout?)?.name);
+    let mut levels = bound.source.description.levels.iter();
+    let node = &levels.find(|documented| documented.node.name.value == *level)?.node;
+    let entry = node.entries.iter().find(|entry| entry.layout.value == *layout && entry.else_reserved)?;
+    let span = entry.when.as_ref()?.span;
+    bound.source.compiled.text.get(span.start..span.end).map(str::trim)
 }
 
 /// The level of this name or number, as an index.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ptdsl::Compiled;
 use ptdsl::binding::{Binding, Family};
-use ptdsl::diagnostic::{nearest, render};
+use ptdsl::diagnostic::{Diagnostic, nearest, render};
 use ptdsl::model::Format;
 use ptdsl::resolve::Description;
 
@@ -19,6 +19,14 @@ pub struct Source {
     pub compiled: Compiled,
     /// The description.
     pub description: Description,
+}
+
+impl Source {
+    /// A request about the description that these problems stand in the way of.
+    pub fn refused(&self, problems: &[Diagnostic], color: Color) -> Failure {
+        let text = render(&self.compiled.name, &self.compiled.text, problems, color.of_messages());
+        Failure::Rendered { text, code: 2 }
+    }
 }
 
 /// A format under a binding that decides everything.
@@ -82,6 +90,16 @@ pub fn decided(choice: &FormatChoice, root: Option<&str>, color: Color) -> Outco
     }
 }
 
+/// A format with its settings, for commands that look at words: these may be told apart by addresses, too.
+pub fn decided_with_addresses(choice: &FormatChoice, root: Option<&str>, color: Color) -> Outcome<Bound> {
+    let bound = decided(choice, root, color)?;
+    let open = bound.format().addresses.iter().find(|(_, address)| address.is_none());
+    match open.map(|(name, _)| undecided(name)) {
+        Some(failure) => Err(failure),
+        None => Ok(bound),
+    }
+}
+
 fn undecided(name: &str) -> Failure {
     Failure::found(format!("`{name}` is left to run time"))
         .expected("a format in which everything is decided")
@@ -90,10 +108,7 @@ fn undecided(name: &str) -> Failure {
 
 /// The models of a description under a binding.
 pub fn bind(source: &Source, binding: &Binding, color: Color) -> Outcome<Family> {
-    ptdsl::bind(&source.description, binding).map_err(|problems| Failure::Rendered {
-        text: render(&source.compiled.name, &source.compiled.text, &problems, color.of_messages()),
-        code: 2,
-    })
+    ptdsl::bind(&source.description, binding).map_err(|problems| source.refused(&problems, color))
 }
 
 fn builtin(wanted: &str) -> Outcome<&'static ptgen_formats::Builtin> {

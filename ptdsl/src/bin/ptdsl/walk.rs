@@ -27,7 +27,7 @@ use words::Words;
 
 /// Translates or lists.
 pub fn run(request: &Walk, color: Color) -> Outcome<ExitCode> {
-    let bound = source::decided(&request.format, request.root_level.as_deref(), color)?;
+    let bound = source::decided_with_addresses(&request.format, request.root_level.as_deref(), color)?;
     let format = bound.format();
     attributes_exist(format, &request.ignore)?;
     let mut image = Image::open(&request.memory, request.base)?;
@@ -90,7 +90,7 @@ fn root_in_image(format: &Format, range: usize, root: u64, image: &mut Image) ->
     let range = &format.ranges[range];
     let level = &format.levels[range.root];
     let alignment = 1u64 << range.root_align_lg2.min(63);
-    if root % alignment != 0 {
+    if !root.is_multiple_of(alignment) {
         return Err(Failure::found(format!("the root {root:#x}"))
             .expected(format!("a multiple of {alignment:#x}, as the tables of {} are", level.name))
             .help(format!(

@@ -46,6 +46,14 @@ impl Verdict {
         Self { layout: Some(entry.layout), problems }
     }
 
+    /// Says under which condition the level would not refuse the layout.
+    pub fn refused_unless(&mut self, condition: Option<&str>) {
+        let refused = self.problems.iter_mut().find(|problem| problem.bits == 0 && self.layout.is_some());
+        if let (Some(problem), Some(condition)) = (refused, condition) {
+            problem.text.push_str(&format!(" unless {condition}"));
+        }
+    }
+
     /// `leaf`, `table`, `absent` or `reserved`.
     pub fn class(&self, format: &Format) -> &'static str {
         match self.layout.and_then(|layout| format.layouts.get(layout)) {

@@ -41,13 +41,13 @@ impl Progress {
     /// Learns that the walk looks at a table for the addresses from `va` on (without what extends it).
     pub fn table(&self, va: u64, counts: &Counts) {
         let Some(bar) = &self.bar else { return };
-        if counts.tables % STEP != 0 || self.started.elapsed() < PATIENCE {
+        if !counts.tables.is_multiple_of(STEP) || self.started.elapsed() < PATIENCE {
             return;
         }
         if bar.is_hidden() {
             bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
         }
-        let part = u128::from(va) * 1000 >> self.width;
+        let part = (u128::from(va) * 1000) >> self.width;
         bar.set_message(format!("{} tables, {} leaf entries", counts.tables, counts.leaves));
         bar.set_position(u64::try_from(part).unwrap_or(1000).min(1000));
     }
