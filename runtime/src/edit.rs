@@ -19,9 +19,18 @@ pub(crate) trait Edit<F: Format>: Copy {
     /// The leaf word `w` (or template), changed; what an emptied slot holds if it goes.
     fn change<L: Level<Format = F>>(&self, f: F, w: WordOf<L>) -> Result<WordOf<L>, Unencodable>;
 
-    /// Changes all leaves among `slots`, which are whole. `live` if a machine may record something in them meanwhile.
-    /// Returns whether there was anything.
-    fn change_all<L: Level<Format = F>>(&self, f: F, slots: &Slots<'_, L>, live: bool) -> Result<bool, Error>;
+    /// Changes what is in `slot`, which is whole. `live` if a machine may record something in it meanwhile. Returns
+    /// whether there was anything.
+    fn change_one<L: Level<Format = F>>(&self, f: F, slot: &Slot<'_, L>, live: bool) -> Result<bool, Error>;
+
+    /// Changes what is in `slots`, which are whole, likewise. `all` if all of them are known to be leaves.
+    fn change_all<L: Level<Format = F>>(
+        &self,
+        f: F,
+        slots: &Slots<'_, L>,
+        live: bool,
+        all: bool,
+    ) -> Result<bool, Error>;
 }
 
 /// What is the same for the whole operation.
@@ -134,7 +143,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         }
         if self.refuse_holes {
             let stretch = slots.stretch(index::<L>(f, first), index::<L>(f, last));
-            if let Some(number) = stretch.iter().position(|slot| !L::is_leaf(f, slot.get())) {
+            if let Some(number) = stretch.find(|w| !L::is_leaf(f, w)) {
                 let at = first + ((number as u64) << L::shift(f));
                 return Err(hole::<L>(f, slots.get(index::<L>(f, at)), at));
             }
@@ -271,7 +280,9 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             }
         }
         let stretch = slots.stretch(index::<L>(f, span.first), index::<L>(f, span.last));
-        progress.leaves |= self.edit.change_all(f, &stretch, self.live)?;
+        // The plan has seen that there are no holes, and only in shared memory may somebody have made one.
+        let all = self.refuse_holes && !M::SHARED;
+        progress.leaves |= self.edit.change_all(f, &stretch, self.live, all)?;
         Ok(())
     }
 
@@ -304,7 +315,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
                 let child = Table::below::<L>(f, w);
                 return Ok(Some(if is_covered && self.unlink { Turn::Unlink(child) } else { Turn::Below(child) }));
             } else if is_covered {
-                progress.leaves |= self.edit.change_all(f, &slots.stretch(number, number), self.live)?;
+                progress.leaves |= self.edit.change_one(f, &slots.slot(number), self.live)?;
             }
             if end >= span.last {
                 return Ok(None);
@@ -347,24 +358,13 @@ struct Plan<'a> {
     need: &'a mut Need,
 }
 
-/// Changes the leaf word in `slot` to what `change` makes of it.
-#[inline(always)]
-pub(crate) fn change_slot<L: Level>(
-    slot: &Slot<'_, L>,
-    w: WordOf<L>,
-    live: bool,
-    change: impl Fn(WordOf<L>) -> WordOf<L>,
-) {
-    if live { slot.update(w, change) } else { slot.set(change(w)) }
-}
-
 /// Whether all slots are empty, those for `span` last.
 #[inline]
 fn is_emptied<L: Level>(f: L::Format, slots: &Slots<'_, L>, span: Span) -> bool {
     let (first, last) = (index::<L>(f, span.first), index::<L>(f, span.last));
     let is_empty = |slot: usize| slot >= slots.len() || L::is_empty(f, slots.get(slot));
     // Neighbours are the likeliest to be left: ranges are often unmapped piece by piece.
-    is_empty(last + 1) && (first == 0 || is_empty(first - 1)) && slots.iter().all(|slot| L::is_empty(f, slot.get()))
+    is_empty(last + 1) && (first == 0 || is_empty(first - 1)) && slots.find(|w| !L::is_empty(f, w)).is_none()
 }
 
 /// The error for a word that is neither leaf nor table, where there should be no hole.

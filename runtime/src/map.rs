@@ -174,7 +174,7 @@ impl<F: Format, M: Memory> Job<'_, F, M> {
             let mut sizes = self.sizes::<L>().up_to(at.trailing_zeros().min(length_lg2(at, last)));
             while let Some(size) = sizes.largest_up_to(63) {
                 let run = slots.stretch(first, first + low(size - shift) as usize);
-                let in_the_way = run.iter().position(|slot| !L::is_empty(f, slot.get()));
+                let in_the_way = run.find(|w| !L::is_empty(f, w));
                 let Some(number) = in_the_way else { return Ok(Step::Leaf(size)) };
                 let w = slots.get(first + number);
                 if !L::is_table(f, w) {
@@ -222,7 +222,7 @@ impl<F: Format, M: Memory> Job<'_, F, M> {
         let f = self.f;
         if !L::HAS_TABLES {
             let stretch = slots.stretch(index::<L>(f, at), index::<L>(f, last));
-            let in_the_way = stretch.iter().position(|slot| !L::is_empty(f, slot.get()));
+            let in_the_way = stretch.find(|w| !L::is_empty(f, w));
             return match in_the_way {
                 None => Ok(None),
                 Some(number) => {

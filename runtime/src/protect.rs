@@ -1,7 +1,7 @@
 //! Changing attributes.
 
 use crate::address::{Oa, VaRange};
-use crate::edit::{Edit, Job, Progress, change_slot};
+use crate::edit::{Edit, Job, Progress};
 use crate::error::Error;
 use crate::flush::{Unflushed, request};
 use crate::format::{ChangeKind, Format, Level, RootVisitor, Unencodable, Way, WordOf};
@@ -10,7 +10,7 @@ use crate::garbage::Garbage;
 use crate::memory::Memory;
 use crate::reserve::{Need, Reserve};
 use crate::span::{all_sizes, check_aligned, span};
-use crate::table::{Slots, Table};
+use crate::table::{Slot, Slots, Table};
 use crate::unmap::{Holes, Partial};
 use crate::word::Word;
 
@@ -70,25 +70,34 @@ impl<F: Format> Edit<F> for Patch<'_, F> {
     }
 
     #[inline]
-    fn change_all<L: Level<Format = F>>(&self, f: F, slots: &Slots<'_, L>, live: bool) -> Result<bool, Error> {
-        let leaf = slots.iter().position(|slot| L::is_leaf(f, slot.get()));
-        let Some(first) = leaf else { return Ok(false) };
+    fn change_one<L: Level<Format = F>>(&self, f: F, slot: &Slot<'_, L>, live: bool) -> Result<bool, Error> {
+        let w = slot.get();
+        if !L::is_leaf(f, w) {
+            return Ok(false);
+        }
+        let patch = L::patch(f, self.0)?;
+        slot.change(w, live, |w| L::apply(f, &patch, w));
+        Ok(true)
+    }
+
+    #[inline]
+    fn change_all<L: Level<Format = F>>(
+        &self,
+        f: F,
+        slots: &Slots<'_, L>,
+        live: bool,
+        all: bool,
+    ) -> Result<bool, Error> {
+        let first = if all { Some(0) } else { slots.find(|w| L::is_leaf(f, w)) };
+        let Some(first) = first else { return Ok(false) };
         let patch = L::patch(f, self.0)?;
         let slots = slots.stretch(first, slots.len() - 1);
-        if live && L::hardware(f) != F::Word::ZERO {
-            for slot in slots.iter() {
-                let w = slot.get();
-                if L::is_leaf(f, w) {
-                    change_slot(&slot, w, true, |w| L::apply(f, &patch, w));
-                }
-            }
-        } else {
-            for slot in slots.iter() {
-                let w = slot.get();
-                if L::is_leaf(f, w) {
-                    slot.set(L::apply(f, &patch, w));
-                }
-            }
+        let (is_leaf, apply) = (|w| L::is_leaf(f, w), |w| L::apply(f, &patch, w));
+        match (live && L::hardware(f) != F::Word::ZERO, all) {
+            (false, true) => slots.change_all::<false>(|_| true, apply),
+            (false, false) => slots.change_all::<false>(is_leaf, apply),
+            (true, true) => slots.change_all::<true>(|_| true, apply),
+            (true, false) => slots.change_all::<true>(is_leaf, apply),
         }
         Ok(true)
     }

@@ -2,7 +2,7 @@
 
 use core::iter;
 
-use crate::edit::{Edit, Job, Leaf, Progress, change_slot};
+use crate::edit::{Edit, Job, Leaf, Progress};
 use crate::error::Error;
 use crate::format::{Format, Level, Sizes, WordOf};
 use crate::memory::Memory;
@@ -179,7 +179,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         for (number, slot) in (0..).zip(stretch.iter()) {
             let oa = oa + (number << shift);
             let new = L::leaf(f, template, size, if is_identical { oa & !low(size) } else { oa });
-            change_slot(&slot, slot.get(), true, |old| with_records_of::<L>(f, new, old));
+            slot.update(slot.get(), |old| with_records_of::<L>(f, new, old));
         }
     }
 

@@ -17,6 +17,10 @@ use crate::word::Word;
 
 type Cell<L> = <WordOf<L> as Word>::Atomic;
 
+/// How many slots a loop treats between two branches. A loop that decides slot by slot costs what its branches cost:
+/// measured, twice as much.
+const STRIDE: usize = 8;
+
 /// A table of level `L` that may be linked.
 pub(crate) struct Table<L> {
     address: Oa,
@@ -108,6 +112,12 @@ impl<'a, L: Level> Slots<'a, L> {
         in_order(self.f, WordOf::<L>::load(&self.words[index], Ordering::Acquire))
     }
 
+    /// Slot `index`.
+    #[inline(always)]
+    pub(crate) fn slot(&self, index: usize) -> Slot<'a, L> {
+        Slot { f: self.f, cell: &self.words[index] }
+    }
+
     /// Writes slot `index`.
     #[inline(always)]
     pub(crate) fn set(&self, index: usize, w: WordOf<L>) {
@@ -128,12 +138,66 @@ impl<'a, L: Level> Slots<'a, L> {
         WordOf::<L>::exchange(&self.words[index], old, new).map_err(|w| in_order(self.f, w))
     }
 
+    /// The number of the first slot with a word as wanted.
+    #[inline(always)]
+    pub(crate) fn find(&self, is_wanted: impl Fn(WordOf<L>) -> bool) -> Option<usize> {
+        let is_wanted = |cell: &Cell<L>| is_wanted(in_order(self.f, WordOf::<L>::load(cell, Ordering::Relaxed)));
+        let (strides, rest) = self.words.as_chunks::<STRIDE>();
+        // No short cut within a stride.
+        let has_wanted = |stride: &[Cell<L>; STRIDE]| stride.iter().fold(false, |found, cell| found | is_wanted(cell));
+        match strides.iter().position(has_wanted) {
+            Some(number) => strides[number].iter().position(is_wanted).map(|slot| number * STRIDE + slot),
+            None => rest.iter().position(is_wanted).map(|slot| strides.len() * STRIDE + slot),
+        }
+    }
+
     /// Writes all slots, with `word` of 0 and up.
     #[inline(always)]
     pub(crate) fn set_all(&self, word: impl Fn(u64) -> WordOf<L>) {
-        for (number, slot) in (0..).zip(self.iter()) {
-            slot.set(word(number));
+        let set = |cell: &Cell<L>, number| {
+            WordOf::<L>::store(cell, in_order(self.f, word(number)), Ordering::Relaxed);
+        };
+        let (strides, rest) = self.words.as_chunks::<STRIDE>();
+        let mut number = 0;
+        for stride in strides {
+            for (cell, within) in stride.iter().zip(0..) {
+                set(cell, number + within);
+            }
+            number += STRIDE as u64;
         }
+        for (cell, behind) in rest.iter().zip(number..) {
+            set(cell, behind);
+        }
+    }
+
+    /// Changes the words that are wanted. `LIVE` if a machine may record something in them meanwhile, which is kept.
+    #[inline(always)]
+    pub(crate) fn change_all<const LIVE: bool>(
+        &self,
+        is_wanted: impl Fn(WordOf<L>) -> bool,
+        change: impl Fn(WordOf<L>) -> WordOf<L>,
+    ) {
+        let f = self.f;
+        let one = |cell| {
+            let slot = Slot::<L> { f, cell };
+            let w = slot.get();
+            if is_wanted(w) {
+                slot.change(w, LIVE, &change);
+            }
+        };
+        let is_plain = |w| is_wanted(w) & (!LIVE | is_settled::<L>(f, w));
+        let (strides, rest) = self.words.as_chunks::<STRIDE>();
+        for stride in strides {
+            let words = stride.each_ref().map(|cell| in_order(f, WordOf::<L>::load(cell, Ordering::Relaxed)));
+            if words.iter().fold(true, |all, &w| all & is_plain(w)) {
+                for (cell, w) in stride.iter().zip(words) {
+                    WordOf::<L>::store(cell, in_order(f, change(w)), Ordering::Relaxed);
+                }
+            } else {
+                stride.iter().for_each(one);
+            }
+        }
+        rest.iter().for_each(one);
     }
 
     /// The slots, in order, for loops.
@@ -142,6 +206,12 @@ impl<'a, L: Level> Slots<'a, L> {
         let f = self.f;
         self.words.iter().map(move |cell| Slot { f, cell })
     }
+}
+
+/// Whether the machine has nothing left to record in the leaf word `w`.
+#[inline(always)]
+pub(crate) fn is_settled<L: Level>(f: L::Format, w: WordOf<L>) -> bool {
+    (w ^ L::hardware_done(f)) & L::hardware(f) == WordOf::<L>::ZERO
 }
 
 /// One slot of a table that may be linked.
@@ -163,14 +233,18 @@ impl<L: Level> Slot<'_, L> {
         WordOf::<L>::store(self.cell, in_order(self.f, w), Ordering::Relaxed);
     }
 
+    /// Changes it from `old`; `live` if a machine may record something in it meanwhile, which is kept.
+    #[inline(always)]
+    pub(crate) fn change(&self, old: WordOf<L>, live: bool, change: impl Fn(WordOf<L>) -> WordOf<L>) {
+        if live { self.update(old, change) } else { self.set(change(old)) }
+    }
+
     /// Changes it without losing what the machine records in it meanwhile.
     #[inline]
     pub(crate) fn update(&self, mut old: WordOf<L>, change: impl Fn(WordOf<L>) -> WordOf<L>) {
         let f = self.f;
-        let recording = L::hardware(f);
-        let done = L::hardware_done(f);
         loop {
-            if (old ^ done) & recording == WordOf::<L>::ZERO {
+            if is_settled::<L>(f, old) {
                 return self.set(change(old));
             }
             let (from, to) = (in_order(f, old), in_order(f, change(old)));
@@ -248,7 +322,7 @@ impl<L: Level> NewSlots<'_, L> {
     #[inline(always)]
     pub(crate) fn fill(&self, first: usize, last: usize, mut word: impl FnMut(u64) -> WordOf<L>) {
         let Some(cells) = self.words.get(first..last.wrapping_add(1)) else { return };
-        for (number, cell) in (0..).zip(cells) {
+        let mut set = |cell: &Cell<L>, number| {
             let w = in_order(self.f, word(number));
             if self.shared {
                 WordOf::<L>::store(cell, w, Ordering::Relaxed);
@@ -257,6 +331,17 @@ impl<L: Level> NewSlots<'_, L> {
                 // memory is not one whose frames others access.
                 unsafe { WordOf::<L>::store_private(cell, w) }
             }
+        };
+        let (strides, rest) = cells.as_chunks::<STRIDE>();
+        let mut number = 0;
+        for stride in strides {
+            for (cell, within) in stride.iter().zip(0..) {
+                set(cell, number + within);
+            }
+            number += STRIDE as u64;
+        }
+        for (cell, behind) in rest.iter().zip(number..) {
+            set(cell, behind);
         }
     }
 }

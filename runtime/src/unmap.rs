@@ -10,7 +10,7 @@ use crate::garbage::{Garbage, can_unlink};
 use crate::memory::Memory;
 use crate::reserve::{Need, Reserve};
 use crate::span::{all_sizes, check_aligned, span};
-use crate::table::{Slots, Table};
+use crate::table::{Slot, Slots, Table};
 
 /// What a hole in the range means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -102,9 +102,24 @@ impl<F: Format> Edit<F> for Clear {
         Ok(L::empty(f))
     }
 
+    #[inline(always)]
+    fn change_one<L: Level<Format = F>>(&self, f: F, slot: &Slot<'_, L>, _live: bool) -> Result<bool, Error> {
+        let is_something = !L::is_empty(f, slot.get());
+        if is_something {
+            slot.set(L::empty(f));
+        }
+        Ok(is_something)
+    }
+
     #[inline]
-    fn change_all<L: Level<Format = F>>(&self, f: F, slots: &Slots<'_, L>, _live: bool) -> Result<bool, Error> {
-        let something = slots.iter().position(|slot| !L::is_empty(f, slot.get()));
+    fn change_all<L: Level<Format = F>>(
+        &self,
+        f: F,
+        slots: &Slots<'_, L>,
+        _live: bool,
+        _all: bool,
+    ) -> Result<bool, Error> {
+        let something = slots.find(|w| !L::is_empty(f, w));
         let Some(first) = something else { return Ok(false) };
         let empty = L::empty(f);
         slots.stretch(first, slots.len() - 1).set_all(|_| empty);
