@@ -70,7 +70,11 @@ fn compare(compiled: &ptdsl::Compiled, name: &str, argument: &str, images: u64) 
             let (binding, settings) = settings(description, range, all);
             let family = ptdsl::bind(description, &binding).unwrap();
             let format = &family.members[0].format;
-            for seed in 1..=images {
+            // At least so many images; more where they have no leaves.
+            for seed in 1..=10 {
+                if seed > images && leaves > 0 {
+                    break;
+                }
                 let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ seed << 17 ^ u64::from(all) << 33);
                 let image = image(format, format.ranges[family.range].root, &mut random);
                 leaves += one(format, family.range, &image, argument, &settings);
