@@ -53,7 +53,7 @@ pub(super) fn rows<'a>(env: &Env<'a>, layout: &'a Layout, at: At<'_>, word_bits:
     for row in &layout.rows {
         let Some((high, low)) = fixed(&row.node.place) else { continue };
         let high = high.min(word_bits.saturating_sub(1));
-        if low > high {
+        if low > high || low >= word_bits {
             continue;
         }
         // That an alternative always applies is proven of the description.
