@@ -8,7 +8,7 @@ use crate::number::{address, number};
 
 /// Compiles, explains and applies page-table format files.
 #[derive(Parser)]
-#[command(name = "ptdsl", version, max_term_width = 100)]
+#[command(name = "ptdsl", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Arguments {
     /// When to colour messages.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
@@ -17,6 +17,10 @@ pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,
 }
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 if all is well; 1 if a format has problems, a file is not in canonical form, an address has no
+translation or a listing is not complete; 2 if the request cannot be met.";
 
 /// When to colour messages.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

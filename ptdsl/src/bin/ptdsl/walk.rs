@@ -68,7 +68,7 @@ fn list(request: &Walk, format: &Format, range: usize, image: &mut Image) -> Out
         lines.finish(&counts, stretches)?;
         counts
     };
-    progress.finish();
+    drop(progress);
     let Some(va) = counts.gave_up else { return Ok(ExitCode::SUCCESS) };
     output::message(&format!(
         "error: gave up at {va:#x} after {} tables\n  expected: tables that are not shared so much\n  \

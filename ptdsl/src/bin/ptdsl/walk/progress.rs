@@ -51,9 +51,11 @@ impl Progress {
         bar.set_message(format!("{} tables, {} leaf entries", counts.tables, counts.leaves));
         bar.set_position(u64::try_from(part).unwrap_or(1000).min(1000));
     }
+}
 
-    /// Takes the bar away.
-    pub fn finish(&self) {
+/// Takes the bar away, however the work ended.
+impl Drop for Progress {
+    fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
