@@ -1,6 +1,6 @@
 //! What emitted code calls: too small to be worth repeating in every expansion, and no business of anyone else.
 
-use crate::format::{Unencodable, Way};
+use crate::format::{Bits, Unencodable, Way};
 use crate::word::Word;
 
 /// Whether an attribute can be said.
@@ -13,11 +13,12 @@ pub const fn check(holds: bool, attribute: &'static str) -> Result<(), Unencodab
     if holds { Ok(()) } else { Err(Unencodable { attribute }) }
 }
 
-/// The bits of those `masks` whose place is set in `places`.
+/// The change that sets the attributes at `places` to what `bits` says of them; `masks` are the bits of each attribute.
 #[inline]
-pub fn select<W: Word>(places: u64, masks: &[W]) -> W {
+pub fn patch<W: Word>(bits: W, places: u64, masks: &[W]) -> Bits<W> {
     let chosen = masks.iter().enumerate().filter(|(place, _)| places >> place & 1 != 0);
-    chosen.fold(W::ZERO, |bits, (_, mask)| bits | *mask)
+    let clear = chosen.fold(W::ZERO, |bits, (_, mask)| bits | *mask);
+    Bits { clear, set: bits & clear }
 }
 
 /// The strictest of the ways whose condition (some bit is set) holds.
@@ -80,8 +81,8 @@ pub const fn extract(word: u64, mask: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{check, deposit, extract, recode, select, strictest};
-    use crate::format::Way;
+    use super::{check, deposit, extract, patch, recode, strictest};
+    use crate::format::{Bits, Way};
 
     #[test]
     fn payloads_come_back() {
@@ -100,7 +101,7 @@ mod tests {
 
     #[test]
     fn masks_and_ways_are_chosen() {
-        assert_eq!(select(0b101, &[1_u64, 2, 12]), 13);
+        assert_eq!(patch(0xff_u64, 0b101, &[1, 2, 0xf0c]), Bits { clear: 0xf0d, set: 0xd });
         assert_eq!(strictest([(1, Way::Live), (0, Way::Break)]), Way::Live);
         assert_eq!(strictest([(0, Way::Live)]), Way::Lazy);
         assert_eq!(check(false, "key").map_err(|refused| refused.attribute), Err("key"));

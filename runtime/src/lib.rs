@@ -56,6 +56,9 @@ pub use unmap::{Holes, Partial, Tables, Unmap};
 pub use walk::{Flow, Visit, Visitor, WithoutTables};
 pub use word::Word;
 
+#[cfg(feature = "macros")]
+pub use ptgen_macros::pagetable;
+
 /// A format has at most so many levels: [`Level::NUMBER`] is below it.
 pub const MAX_LEVELS: usize = 8;
 
@@ -64,5 +67,5 @@ pub const MAX_LEVELS: usize = 8;
 pub mod __ {
     pub use core;
 
-    pub use crate::emitted::{check, recode, select, strictest};
+    pub use crate::emitted::{check, patch, recode, strictest};
 }

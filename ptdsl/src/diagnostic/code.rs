@@ -3,7 +3,7 @@
 //! A code is stable: its number is never given to another rule. To add one, add a line to the list below, in the block
 //! of its stage: `Name = "E0123", "title", "what the rule is and why";`. Blocks: E00 syntax, E01 names and `with`, E02
 //! accounting of bits and addresses, E03 partition of words, E04 levels and geometry, E05 attributes, E06 update, E07
-//! names and docs of what is emitted, E08 binding by a client.
+//! names and docs of what is emitted, E08 binding by a client, E09 generation.
 
 use core::fmt;
 
@@ -296,6 +296,9 @@ codes! {
         "A `base` may lack parts; only a `format` stands for page tables that a machine walks.";
     NothingLeft = "E0812", "a binding that no machine satisfies",
         "Every combination of what is left to run time is excluded by the conditions of the features.";
+    NotEmitted = "E0901", "a format that the generator has no code for",
+        "The language says more than the generator can emit today. Such a format is checked, shown, decoded and walked like any \
+         other; expanding it is refused rather than done wrong.";
 }
 
 impl fmt::Display for Code {

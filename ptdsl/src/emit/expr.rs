@@ -37,6 +37,8 @@ pub(crate) enum Op {
     Add,
     /// `a - b`.
     Sub,
+    /// `a * b`.
+    Mul,
     /// `a == b`.
     Eq,
     /// `a != b`.
@@ -59,6 +61,8 @@ pub(crate) enum Op {
     Method(String),
     /// `S { x: a, y: b }`.
     Struct(String, Vec<String>),
+    /// `match a { p => b, q => c }`: the scrutinee, then one operand for each pattern.
+    Match(Vec<String>),
 }
 
 impl Op {
@@ -291,6 +295,20 @@ impl Expr {
         Self::Op(Op::Method(name.into()), all)
     }
 
+    /// The expression with variables and paths that begin with `from` beginning with `to` instead.
+    pub(crate) fn renamed(&self, from: &str, to: &str) -> Self {
+        match self {
+            Self::Var(path) => match path.strip_prefix(from) {
+                Some(rest) if rest.is_empty() || rest.starts_with('.') => Self::Var(format!("{to}{rest}")),
+                _ => self.clone(),
+            },
+            Self::Op(op, operands) => {
+                Self::Op(op.clone(), operands.iter().map(|operand| operand.renamed(from, to)).collect())
+            }
+            other => other.clone(),
+        }
+    }
+
     /// Whether `name` occurs as a variable, or as the first part of a path.
     pub(crate) fn mentions(&self, name: &str) -> bool {
         match self {
@@ -330,12 +348,14 @@ impl Expr {
                 Op::Shr => operand(0).checked_shr(operand(1) as u32).expect("no overflow"),
                 Op::Add => operand(0).checked_add(operand(1)).expect("no overflow"),
                 Op::Sub => operand(0).checked_sub(operand(1)).expect("no overflow"),
+                Op::Mul => operand(0).checked_mul(operand(1)).expect("no overflow"),
                 Op::Eq => u64::from(operand(0) == operand(1)),
                 Op::Ne => u64::from(operand(0) != operand(1)),
                 Op::Le => u64::from(operand(0) <= operand(1)),
                 Op::Cast(_) => operand(0),
                 Op::If => operand(if operand(0) != 0 { 1 } else { 2 }),
-                Op::Call(_) | Op::Method(_) | Op::Struct(..) => unreachable!("not a number"),
+                Op::Method(name) if name == "wrapping_add" => operand(0).wrapping_add(operand(1)),
+                Op::Call(_) | Op::Method(_) | Op::Struct(..) | Op::Match(_) => unreachable!("not a number"),
             },
         }
     }

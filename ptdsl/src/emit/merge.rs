@@ -27,21 +27,6 @@ pub(crate) struct Space {
 }
 
 impl Space {
-    /// The space with one more dimension, every point being taken `count` times: first at coordinate `of(point, 0)`.
-    pub(crate) fn times(&self, dim: Dim, coordinates: &[Vec<u128>]) -> Self {
-        let mut points = Vec::new();
-        for (point, values) in self.points.iter().zip(coordinates) {
-            for value in values {
-                let mut point = point.clone();
-                point.push(*value);
-                points.push(point);
-            }
-        }
-        let mut dims = self.dims.clone();
-        dims.push(dim);
-        Self { dims, points }
-    }
-
     /// The expression that equals `exprs[i]` at the i-th point. `None` if there are no points.
     pub(crate) fn merge(&self, exprs: &[Expr]) -> Option<Expr> {
         let all: Vec<usize> = (0..exprs.len()).collect();

@@ -13,19 +13,6 @@ pub(crate) fn value_bits(pieces: &[Piece]) -> u128 {
     pieces.iter().fold(0, |bits, piece| bits | ones(piece.bits) << piece.value_low)
 }
 
-/// The pieces without the value bits below `low`.
-pub(crate) fn from_bit(pieces: &[Piece], low: u32) -> Vec<Piece> {
-    let cut = |piece: &Piece| {
-        let gone = low.saturating_sub(piece.value_low);
-        (gone < piece.bits).then(|| Piece {
-            word_low: piece.word_low + gone,
-            value_low: piece.value_low + gone,
-            bits: piece.bits - gone,
-        })
-    };
-    pieces.iter().filter_map(cut).collect()
-}
-
 /// The value that `word` holds in `pieces`. Bits of `except` (an expression) are no part of it.
 pub(crate) fn gather(word: &Expr, pieces: &[Piece], except: Option<&Expr>) -> Expr {
     let parts = by_distance(pieces).into_iter().map(|(distance, bits)| {
@@ -153,12 +140,5 @@ mod tests {
     fn neighbours_at_one_distance_share_a_mask() {
         let read = gather(&Expr::var("w"), &[piece(12, 12, 8), piece(30, 30, 2)], None);
         assert_eq!(read, Expr::bit_and(vec![Expr::var("w"), Expr::Bits(0xc00f_f000)]));
-    }
-
-    #[test]
-    fn bits_below_the_alignment_go() {
-        let cut = from_bit(&[piece(10, 12, 44)], 21);
-        assert_eq!(cut, [piece(19, 21, 35)]);
-        assert_eq!(from_bit(&[piece(8, 50, 2), piece(12, 12, 38)], 50), [piece(8, 50, 2)]);
     }
 }

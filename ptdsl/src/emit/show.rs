@@ -11,6 +11,7 @@ type Binding = u8;
 const ATOM: Binding = 15;
 const UNARY: Binding = 12;
 const CAST: Binding = 11;
+const PRODUCT: Binding = 10;
 const SUM: Binding = 9;
 const SHIFT: Binding = 8;
 const BIT_AND: Binding = 7;
@@ -47,7 +48,7 @@ fn operation(op: &Op, operands: &[Expr]) -> (TokenStream, Binding) {
         for (place, operand) in operands.iter().enumerate() {
             // A cast before `<` would open a list of generic arguments; a sum in a shift is hard to read.
             let least = match op {
-                Op::Shl | Op::Shr => UNARY,
+                Op::Shl | Op::Shr | Op::Mul => UNARY,
                 Op::Le => BIT_OR + 1,
                 _ if associative || place == 0 => binding,
                 _ => binding + 1,
@@ -68,6 +69,7 @@ fn operation(op: &Op, operands: &[Expr]) -> (TokenStream, Binding) {
         (Op::Shl, _) => infix(quote!(<<), SHIFT, false),
         (Op::Shr, _) => infix(quote!(>>), SHIFT, false),
         (Op::Add, _) => infix(quote!(+), SUM, true),
+        (Op::Mul, _) => infix(quote!(*), PRODUCT, true),
         (Op::Sub, _) => infix(quote!(-), SUM, false),
         (Op::Eq, _) => infix(quote!(==), COMPARISON, false),
         (Op::Ne, _) => infix(quote!(!=), COMPARISON, false),
@@ -92,8 +94,12 @@ fn operation(op: &Op, operands: &[Expr]) -> (TokenStream, Binding) {
             (quote!(#function(#(#operands),*)), ATOM)
         }
         (Op::Method(method), [receiver, rest @ ..]) => {
-            let (receiver, method) = (within(receiver, ATOM), name(method));
+            let (receiver, method) = (within(receiver, ATOM), verbatim(method));
             (quote!(#receiver.#method(#(#rest),*)), ATOM)
+        }
+        (Op::Match(patterns), [scrutinee, results @ ..]) => {
+            let patterns = patterns.iter().map(|pattern| verbatim(pattern));
+            (quote!(match #scrutinee { #(#patterns => #results),* }), LOWEST)
         }
         (Op::Struct(of, fields), _) => {
             let of = path(of);
@@ -121,6 +127,9 @@ fn infix_truth(operands: &[Expr], sign: &TokenStream, binding: Binding) -> (Toke
 
 /// `0x000f_ffff_ffff_f000`: long ones padded to whole groups.
 pub(crate) fn hexadecimal(bits: u128) -> String {
+    if bits == 0 {
+        return "0".to_owned();
+    }
     let digits = format!("{bits:x}");
     if digits.len() <= 4 {
         return format!("0x{digits}");
@@ -135,6 +144,11 @@ pub(crate) fn hexadecimal(bits: u128) -> String {
         text.push(digit);
     }
     text
+}
+
+/// Rust as it is written.
+pub(crate) fn verbatim(text: &str) -> TokenStream {
+    text.parse().unwrap_or_else(|_| quote!(::core::compile_error!(#text)))
 }
 
 /// A number without a suffix, as it is written.
@@ -196,7 +210,7 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped() {
-        assert_eq!(hexadecimal(0), "0x0");
+        assert_eq!(hexadecimal(0), "0");
         assert_eq!(hexadecimal(0x1fff), "0x1fff");
         assert_eq!(hexadecimal(0x1_ffff), "0x0001_ffff");
         assert_eq!(hexadecimal(0xf_ffff_ffff_f000), "0x000f_ffff_ffff_f000");

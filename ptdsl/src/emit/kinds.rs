@@ -1,0 +1,161 @@
+//! The leaf layouts of a level, told apart by a word or by a size.
+
+use super::body::Body;
+use super::cube::{Cube, Formula};
+use super::expr::Expr;
+use super::merge::Dim;
+use super::moves::Known;
+use super::plan::{Case, Leaf, Level, Plan};
+use super::words::{identity, w};
+use crate::model::Format;
+
+/// The leaf layouts of a level in all members.
+pub(crate) struct Kinds<'a> {
+    /// Each member's place of the level, and its leaves, each with its coordinate among `tests`.
+    members: Vec<(usize, usize, Vec<(u128, Leaf<'a>)>)>,
+    /// How the layout of a leaf word is known; the longest runs come first.
+    tests: Vec<(String, Expr)>,
+}
+
+impl<'a> Kinds<'a> {
+    pub(crate) fn new(plan: &Plan<'a>, level: &Level) -> Self {
+        let mut kinds = Self { members: Vec::new(), tests: Vec::new() };
+        for (member, place) in plan.places(level) {
+            let mut leaves = plan.leaves(plan.format(member), place);
+            leaves.sort_by_key(|leaf| core::cmp::Reverse(leaf.lg2));
+            let tests = tests(&leaves);
+            let found = leaves.iter().zip(tests).map(|(leaf, test)| {
+                let named = (leaf.layout.name.clone(), test);
+                let known = kinds.tests.iter().position(|other| *other == named);
+                let coordinate = known.unwrap_or_else(|| {
+                    kinds.tests.push(named);
+                    kinds.tests.len() - 1
+                });
+                (coordinate as u128, *leaf)
+            });
+            let found = found.collect();
+            kinds.members.push((member, place, found));
+        }
+        kinds
+    }
+
+    /// The names of the layouts, each once, the shortest run first.
+    pub(crate) fn name(&self) -> String {
+        let mut names: Vec<&str> = Vec::new();
+        for (name, _) in self.tests.iter().rev() {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+        names.join("_")
+    }
+
+    /// Whether no member has leaves here.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.members.iter().all(|(_, _, leaves)| leaves.is_empty())
+    }
+
+    /// The dimension of the layouts.
+    pub(crate) fn by_word(&self) -> Dim {
+        Dim::Tests(self.tests.iter().map(|(_, test)| test.clone()).collect())
+    }
+
+    /// The dimension of the sizes.
+    pub(crate) fn by_size() -> Dim {
+        Dim::Number(Expr::var("lg2"))
+    }
+
+    /// Every leaf of every member: the member, the place of the level, the coordinate, the leaf.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (usize, usize, u128, Leaf<'a>)> {
+        self.members.iter().flat_map(|(member, place, leaves)| {
+            leaves.iter().map(|(coordinate, leaf)| (*member, *place, *coordinate, *leaf))
+        })
+    }
+
+    /// What holds for the leaf word `w`.
+    pub(crate) fn merged(
+        &self,
+        plan: &Plan<'a>,
+        each: &mut dyn FnMut(&'a Format, usize, Leaf<'a>) -> Expr,
+    ) -> Expr {
+        let cases = self.all().map(|(member, place, coordinate, leaf)| Case {
+            member,
+            at: vec![coordinate],
+            value: each(plan.format(member), place, leaf),
+        });
+        plan.of_cases(&[self.by_word()], cases.collect()).unwrap_or(Expr::Bits(0))
+    }
+
+    /// What holds for a leaf of size `lg2`.
+    pub(crate) fn merged_by_size(
+        &self,
+        plan: &Plan<'a>,
+        each: &mut dyn FnMut(&'a Format, usize, Leaf<'a>) -> Expr,
+    ) -> Expr {
+        let body = self.body_by_size(plan, &mut |format, place, leaf| Body::of(each(format, place, leaf)));
+        body.map_or(Expr::Bits(0), |body| body.value)
+    }
+
+    /// What is done for a leaf of size `lg2`.
+    pub(crate) fn body_by_size(
+        &self,
+        plan: &Plan<'a>,
+        each: &mut dyn FnMut(&'a Format, usize, Leaf<'a>) -> Body,
+    ) -> Option<Body> {
+        let cases = self.all().map(|(member, place, _, leaf)| Case {
+            member,
+            at: vec![u128::from(leaf.lg2)],
+            value: each(plan.format(member), place, leaf),
+        });
+        Body::merged(plan, &[Self::by_size()], cases.collect())
+    }
+
+    /// What is done for the first leaf of every member.
+    pub(crate) fn body_of_first(
+        &self,
+        plan: &Plan<'a>,
+        each: &mut dyn FnMut(&'a Format, Leaf<'a>) -> Body,
+    ) -> Option<Body> {
+        let firsts = self.members.iter().filter_map(|(member, _, leaves)| Some((*member, leaves.last()?.1)));
+        let cases = firsts.map(|(member, leaf)| Case {
+            member,
+            at: Vec::new(),
+            value: each(plan.format(member), leaf),
+        });
+        Body::merged(plan, &[], cases.collect())
+    }
+
+    /// What words of every leaf layout of a member hold alike.
+    pub(crate) fn known(&self, member: usize) -> Known {
+        let leaves = self.all().filter(|(other, ..)| *other == member).map(|(_, _, _, leaf)| Known::of(leaf.layout));
+        leaves.reduce(Known::common).unwrap_or(Known { mask: 0, value: 0 })
+    }
+}
+
+/// For each layout, what tells its words from those of the others.
+fn tests(leaves: &[Leaf<'_>]) -> Vec<Expr> {
+    let parts: Vec<(Cube, Vec<Formula>)> = leaves
+        .iter()
+        .map(|leaf| {
+            let parts = match identity(leaf.layout) {
+                Formula::All(parts) => parts,
+                other => vec![other],
+            };
+            let cube = parts.iter().find_map(|part| if let Formula::Equal(cube) = part { Some(cube.clone()) } else { None });
+            (cube.unwrap_or(Cube::new(0, 0)), parts)
+        })
+        .collect();
+    let mut common = parts.first().map_or(Cube::new(0, 0), |(cube, _)| cube.clone());
+    for (cube, _) in &parts {
+        common.mask &= cube.mask & !(common.value ^ cube.value);
+        common.value &= common.mask;
+    }
+    common.parametric.clear();
+    let own = parts.iter().map(|(_, own)| {
+        let own = own.iter().filter(|part| {
+            matches!(part, Formula::Equal(_)) || !parts.iter().all(|(_, others)| others.contains(part))
+        });
+        Formula::all(own.cloned().collect()).assuming(&common).expr(&w())
+    });
+    own.collect()
+}

@@ -1,0 +1,250 @@
+//! The types of the levels, and what the format says once for all of them.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+
+use super::body::{Method, Parameter};
+use super::docs;
+use super::expr::{Expr, Op};
+use super::kinds::Kinds;
+use super::leaves::Leaves;
+use super::plan::{Leaf, Level, Plan, of_kind};
+use super::scatter;
+use super::show::{decimal, name};
+use super::words::{self, class, w};
+use crate::model::{Format, Layout, LayoutKind};
+
+/// Methods that a level leaves to the format if it says nothing of its own.
+const COMMON: [&str; 14] = [
+    "is_absent", "payload_mask", "is_table", "table", "table_address", "limit", "attributes", "template", "leaf", "resize",
+    "patch", "apply", "changes_fit", "hardware",
+];
+
+/// What is emitted for all levels.
+pub(crate) struct Levels {
+    /// The types.
+    pub(crate) types: TokenStream,
+    /// Methods of the trait `Format`: what holds at every level that says nothing of its own.
+    pub(crate) common: TokenStream,
+    /// Methods of the type `Format` that several others call.
+    pub(crate) helpers: TokenStream,
+}
+
+impl Levels {
+    pub(crate) fn new(plan: &Plan<'_>) -> Self {
+        let mut leaves = Leaves::default();
+        let methods: Vec<Vec<Method>> = (0..plan.levels.len()).map(|place| methods(plan, place, &mut leaves)).collect();
+        let common = common(&methods);
+        let own = |method: &Method| match common.iter().find(|known| known.name == method.name) {
+            Some(known) => !known.same(method),
+            None => !method.usual,
+        };
+        let types = methods.iter().enumerate().map(|(place, methods)| {
+            let own = methods.iter().filter(|method| own(method)).map(Method::of_level);
+            level(plan, place, &own.collect())
+        });
+        Self {
+            types: types.collect(),
+            common: common.iter().filter(|method| !method.usual).map(Method::of_format).collect(),
+            helpers: leaves.helpers(),
+        }
+    }
+}
+
+/// Of the methods that can be said once, those that most levels have alike.
+fn common(levels: &[Vec<Method>]) -> Vec<Method> {
+    let mut common = Vec::new();
+    for name in COMMON {
+        let all: Vec<&Method> = levels.iter().flatten().filter(|method| method.name == name).collect();
+        let count = |method: &Method| all.iter().filter(|other| other.same(method)).count();
+        let most = all.iter().map(|method| count(method)).max().unwrap_or(0);
+        let chosen = all.iter().find(|method| count(method) == most).copied();
+        common.extend(chosen.filter(|_| most > 1).cloned());
+    }
+    common
+}
+
+fn level(plan: &Plan<'_>, place: usize, own: &TokenStream) -> TokenStream {
+    let level = &plan.levels[place];
+    let (krate, of) = (plan.krate(), name(&level.type_name));
+    let below = plan.below(place).map_or_else(
+        || quote!(#krate::Floor<Format>),
+        |below| name(&below.type_name).into_token_stream(),
+    );
+    let docs = docs::level(plan, level);
+    let number = decimal(place as u128);
+    let has_tables = has_tables(plan, level);
+    quote! {
+        #docs
+        pub enum #of {}
+        impl #krate::Level for #of {
+            type Format = Format;
+            type Below = #below;
+            const INFO: #krate::LevelInfo = LEVELS[#number];
+            const HAS_TABLES: bool = #has_tables;
+            #own
+        }
+    }
+}
+
+/// Everything that a level can do.
+fn methods(plan: &Plan<'_>, place: usize, leaves: &mut Leaves) -> Vec<Method> {
+    let level = &plan.levels[place];
+    let mut methods = geometry(plan, level);
+    methods.extend(absent(plan, level));
+    if has_tables(plan, level) {
+        methods.extend(tables(plan, level));
+    }
+    let kinds = Kinds::new(plan, level);
+    if !kinds.is_empty() {
+        methods.extend(leaf_words(plan, level, &kinds));
+        methods.extend(leaves.level(plan, place, &kinds));
+    }
+    methods
+}
+
+/// A parameter that is a word.
+pub(crate) fn word(plan: &Plan<'_>, parameter: &'static str) -> Parameter {
+    (parameter, plan.word())
+}
+
+pub(crate) fn has_tables(plan: &Plan<'_>, level: &Level) -> bool {
+    plan.places(level).any(|(member, place)| plan.table(plan.format(member), place).is_some())
+}
+
+/// The numbers of a level as far as they depend on what is decided at run time.
+fn geometry(plan: &Plan<'_>, level: &Level) -> Vec<Method> {
+    let number = |name, value: &Expr| {
+        let usual = matches!(value, Expr::Number(_));
+        Method::simple(name, Vec::new(), quote!(u32), value).usual(usual)
+    };
+    let shift = plan.at_level(level, |format, place| Expr::number(format.levels[place].shift));
+    let bits = plan.at_level(level, |format, place| Expr::number(index_bits(plan, format, place)));
+    let mut methods = vec![number("shift", &shift), number("index_bits", &bits)];
+    let usual = plan.places(level).all(|(member, place)| {
+        let format = plan.format(member);
+        let bytes_lg2 = (plan.word_bits / 8).trailing_zeros();
+        align_lg2(plan, format, place) == index_bits(plan, format, place) + bytes_lg2
+    });
+    let align = plan.at_level(level, |format, place| Expr::number(align_lg2(plan, format, place)));
+    methods.push(Method::simple("align_lg2", Vec::new(), quote!(u32), &align).usual(usual));
+    let krate = plan.krate();
+    let sizes = plan.at_level(level, |format, place| sizes(&plan.leaves(format, place)));
+    let every: Vec<Leaf<'_>> =
+        plan.places(level).flat_map(|(member, place)| plan.leaves(plan.format(member), place)).collect();
+    let usual = sizes == self::sizes(&every);
+    let body = |format: &str| {
+        let sizes = sizes.renamed("f", format);
+        quote!(#krate::Sizes(#sizes))
+    };
+    let result = quote!(#krate::Sizes);
+    methods.push(Method::new("leaf_sizes", Vec::new(), result, &body, &|p| sizes.mentions(p)).usual(usual));
+    methods
+}
+
+/// How many bits of the VA index a level; the root may be narrower or wider than its level.
+pub(crate) fn index_bits(plan: &Plan<'_>, format: &Format, place: usize) -> u32 {
+    let range = &format.ranges[plan.family.range];
+    if range.root == place { range.root_index_bits } else { format.levels[place].index_bits }
+}
+
+fn align_lg2(plan: &Plan<'_>, format: &Format, place: usize) -> u32 {
+    let range = &format.ranges[plan.family.range];
+    if range.root == place { range.root_align_lg2 } else { format.levels[place].align_lg2 }
+}
+
+/// The sizes of leaves as a set of bits.
+pub(crate) fn sizes(leaves: &[Leaf<'_>]) -> Expr {
+    let mut sizes: Vec<u32> = leaves.iter().map(|leaf| leaf.lg2).collect();
+    sizes.sort_unstable();
+    sizes.dedup();
+    let one = |lg2: &u32| Expr::Op(Op::Shl, vec![Expr::number(1), Expr::number(*lg2)]);
+    Expr::bit_or(sizes.iter().map(one).collect())
+}
+
+fn absent(plan: &Plan<'_>, level: &Level) -> Vec<Method> {
+    let empty_of = |format: &Format, place: usize| format.levels[place].empty[plan.family.range];
+    let empty = plan.at_level(level, |format, place| Expr::Bits(empty_of(format, place)));
+    let ignored = |format, place| first_absent(format, place).map_or(0, |layout| layout.ignored);
+    let is_empty = plan.at_level(level, |format, place| {
+        let looked_at = plan.word_ones() & !ignored(format, place);
+        let seen = if looked_at == plan.word_ones() { w() } else { Expr::bit_and(vec![w(), Expr::Bits(looked_at)]) };
+        seen.eq(Expr::Bits(empty_of(format, place) & looked_at))
+    });
+    let usual = plan.places(level).all(|(member, place)| ignored(plan.format(member), place) == 0);
+    let is_absent = plan.at_level(level, |format, place| class(format, place, LayoutKind::Absent).expr(&w()));
+    let payload =
+        plan.at_level(level, |format, place| Expr::Bits(first_absent(format, place).map_or(0, |layout| layout.software)));
+    let seen = || vec![word(plan, "w")];
+    vec![
+        Method::simple("empty", Vec::new(), plan.word(), &empty).usual(empty == Expr::Bits(0)),
+        Method::simple("is_empty", seen(), quote!(bool), &is_empty).usual(usual),
+        Method::simple("is_absent", seen(), quote!(bool), &is_absent),
+        Method::simple("payload_mask", Vec::new(), plan.word(), &payload).usual(payload == Expr::Bits(0)),
+    ]
+}
+
+/// The absent layout of an emptied slot.
+fn first_absent(format: &Format, place: usize) -> Option<&Layout> {
+    of_kind(format, place, LayoutKind::Absent).next().map(|(_, layout)| layout)
+}
+
+fn tables(plan: &Plan<'_>, level: &Level) -> Vec<Method> {
+    let is_table = plan.at_level(level, |format, place| class(format, place, LayoutKind::Table).expr(&w()));
+    let table = plan.at_level(level, |format, place| match plan.table(format, place) {
+        Some((_, layout)) => words::table(plan, format, layout),
+        None => Expr::Bits(format.levels[place].empty[plan.family.range]),
+    });
+    let address = plan.at_level(level, |format, place| match plan.table(format, place) {
+        Some((_, layout)) => {
+            let pieces = layout.children.first().map_or(&[][..], |child| &child.address);
+            words::address(plan, pieces, layout)
+        }
+        None => Expr::Bits(0),
+    });
+    let limit = plan.at_level(level, |format, place| words::limit(plan, format, place));
+    let usual = limit == Expr::var("limits");
+    let (seen, limits) = (vec![word(plan, "w")], vec![word(plan, "limits"), word(plan, "w")]);
+    vec![
+        Method::simple("is_table", seen.clone(), quote!(bool), &is_table),
+        Method::simple("table", vec![("address", quote!(u64))], plan.word(), &table),
+        Method::simple("table_address", seen, quote!(u64), &address),
+        Method::simple("limit", limits, plan.word(), &limit).usual(usual),
+    ]
+}
+
+/// Predicates and addresses of leaves.
+fn leaf_words<'a>(plan: &Plan<'a>, level: &Level, kinds: &Kinds<'a>) -> Vec<Method> {
+    let seen = || vec![word(plan, "w")];
+    let is_leaf = plan.at_level(level, |format, place| class(format, place, LayoutKind::Leaf).expr(&w()));
+    let oa = |leaf: Leaf<'_>| words::address(plan, &leaf.layout.output, leaf.layout);
+    let leaf_oa = kinds.merged(plan, &mut |_, _, leaf| oa(leaf));
+    let lg2 = kinds.merged(plan, &mut |_, _, leaf| Expr::number(leaf.lg2));
+    let shift = plan.at_level(level, |format, place| Expr::number(format.levels[place].shift));
+    let identical = kinds.merged_by_size(plan, &mut |_, _, leaf| Expr::Bool(is_identical(leaf)));
+    let output = kinds.merged(plan, &mut |format, place, leaf| {
+        let size = if is_identical(leaf) { leaf.lg2 } else { format.levels[place].shift };
+        let inside = Expr::bit_and(vec![Expr::var("va"), Expr::Bits(scatter::ones(size))]);
+        Expr::bit_or(vec![oa(leaf), inside])
+    });
+    let leaf = kinds.merged_by_size(plan, &mut |_, _, leaf| {
+        let stored = words::with_address(plan, &Expr::var("oa"), &leaf.layout.output, leaf.layout);
+        Expr::bit_or(vec![Expr::var("template"), stored])
+    });
+    let with_va = vec![word(plan, "w"), ("va", quote!(u64))];
+    let lg2_ = ("lg2", quote!(u32));
+    let of_leaf = vec![word(plan, "template"), lg2_.clone(), ("oa", quote!(u64))];
+    let no_runs = identical == Expr::Bool(false);
+    vec![
+        Method::simple("is_leaf", seen(), quote!(bool), &is_leaf),
+        Method::simple("output", with_va, quote!(u64), &output).usual(no_runs),
+        Method::simple("leaf_oa", seen(), quote!(u64), &leaf_oa),
+        Method::simple("leaf_lg2", seen(), quote!(u32), &lg2).usual(lg2 == shift),
+        Method::simple("run_is_identical", vec![lg2_], quote!(bool), &identical).usual(no_runs),
+        Method::simple("leaf", of_leaf, plan.word(), &leaf),
+    ]
+}
+
+fn is_identical(leaf: Leaf<'_>) -> bool {
+    leaf.layout.run.as_ref().is_some_and(|run| run.identical)
+}
