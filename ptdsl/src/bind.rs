@@ -54,9 +54,10 @@ pub fn model(
         parameters: parameters.iter().map(|(name, value)| (name.clone(), Value::Fixed(*value))).collect(),
         ..Binding::default()
     };
-    let family = bind(description, &binding)?;
+    let client = client::Client::of(description, &binding)?;
+    let family = family::family(description, &client)?;
     let first = family.members.into_iter().next();
-    first.map(|member| member.format).ok_or_else(|| vec![client::nothing_left(description)])
+    first.map(|member| member.format).ok_or_else(|| vec![client::nothing_left(description, &client)])
 }
 
 /// Assembles the model of one full decision.

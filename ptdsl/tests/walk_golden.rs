@@ -8,11 +8,9 @@ mod support;
 use std::collections::BTreeMap;
 
 use ptdsl::bind;
-use ptdsl::model::{Format, LayoutKind};
+use ptdsl::model::Format;
 use ptdsl::resolve::Description;
-use ptdsl::walk::{
-    Access, Attributes, Class, Reason, Value, attributes, classify, encode, encode_table, leaf_output, permits, targets,
-};
+use ptdsl::walk::{Attributes, Class, Reason, Value, attributes, classify, encode, encode_table, leaf_output, targets};
 
 /// A format under a binding.
 struct Bound<'a> {
@@ -498,31 +496,4 @@ fn amd_iommu() {
         .refused("l1", 0x7000_0000_000f_fe01, None)
         .refused("l2", 0x6000_0000_0000_2401, None)
         .refused("l2", 0x7000_0000_1237_fe01, None);
-}
-
-#[test]
-fn rights_follow_the_vocabulary() {
-    let all = trials();
-    let flags = |names: &[(&str, bool)]| -> Attributes {
-        names.iter().map(|(name, flag)| ((*name).to_owned(), Value::Flag(*flag))).collect()
-    };
-    // A format without the name always allows it.
-    let none = Attributes::new();
-    assert!(permits(&none, Access::Write, true) && permits(&none, Access::Execute, false));
-    let kernel = flags(&[("write", true), ("execute", false), ("user", false)]);
-    assert!(permits(&kernel, Access::Read, false) && permits(&kernel, Access::Write, false));
-    assert!(!permits(&kernel, Access::Execute, false) && !permits(&kernel, Access::Read, true));
-    // User mode's own right stands in place of both.
-    let own = flags(&[("execute", false), ("user", false), ("user_execute", true)]);
-    assert!(permits(&own, Access::Execute, true) && !permits(&own, Access::Execute, false));
-    let read_only = flags(&[("read", true), ("write", true), ("user", true), ("user_write", false)]);
-    assert!(permits(&read_only, Access::Read, true) && !permits(&read_only, Access::Write, true));
-    // An access of 2 on the short descriptors: user mode reads only.
-    let format = bound(&all, "armv7_short privileged_never").format;
-    let level = format.levels.iter().position(|level| level.name == "l1").unwrap();
-    let Class::Leaf { layout } = classify(&format, level, 0x8011_180e) else { panic!() };
-    assert_eq!(format.layouts[layout].kind, LayoutKind::Leaf);
-    let said = attributes(&format, layout, 0x8011_180e);
-    assert!(permits(&said, Access::Write, false) && permits(&said, Access::Read, true));
-    assert!(!permits(&said, Access::Write, true));
 }

@@ -293,10 +293,13 @@ fn check_choices(
 }
 
 /// Everything left to run time is excluded.
-pub(super) fn nothing_left(description: &Description) -> Diagnostic {
+pub(super) fn nothing_left(description: &Description, client: &Client) -> Diagnostic {
+    let on = client.features.iter().filter(|(_, (setting, asked))| *asked && *setting == Setting::On);
+    let on: Vec<&str> = on.map(|(name, _)| name.as_str()).collect();
     Diagnostic::new(
         Code::NothingLeft,
         format!("no combination of what is left to run time is possible for `{}`", description.name.value),
     )
-    .help("a feature that was turned on may exclude what is left open")
+    .note(format!("turned on: {}", if on.is_empty() { "nothing".into() } else { on.join(", ") }))
+    .help("a feature that was turned on depends on others: turn them on, too, or leave it open")
 }

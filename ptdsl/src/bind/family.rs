@@ -28,7 +28,7 @@ pub(super) fn family(description: &Description, client: &Client) -> Result<Famil
         return Err(complaints);
     }
     if members.is_empty() {
-        return Err(vec![nothing_left(description)]);
+        return Err(vec![nothing_left(description, client)]);
     }
     share_attributes(&mut members);
     Ok(Family { variables: client.variables.clone(), open: client.open.clone(), members, range: client.range })
