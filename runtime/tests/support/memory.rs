@@ -1,1 +1,89 @@
-//! To come.
+//! Frames and memory that catch mistakes.
+
+#![allow(unsafe_code, reason = "implements unsafe traits over an arena")]
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use ptgen::{Arena, Frames, Memory, MemoryError, Oa, Word};
+
+/// What a frame holds before it is a table and after it has been one: a word that is not absent in any test format.
+pub const POISON: u64 = 0xfdfd_fdfd_fdfd_fdfd;
+
+/// Frames of an arena, poisoned before and after use, checked for being given back as they were taken, and refused from
+/// a given number on.
+pub struct Checked<'a> {
+    arena: &'a Arena<'a, u64>,
+    pub left: Cell<usize>,
+    out: RefCell<BTreeMap<u64, (u32, u32)>>,
+    pub log: RefCell<Vec<String>>,
+}
+
+impl<'a> Checked<'a> {
+    pub fn new(arena: &'a Arena<'a, u64>) -> Self {
+        Self { arena, left: Cell::new(usize::MAX), out: RefCell::default(), log: RefCell::default() }
+    }
+
+    /// How many frames are handed out.
+    pub fn out(&self) -> usize {
+        self.out.borrow().len()
+    }
+
+    fn poison(&self, frame: Oa, bytes_lg2: u32) {
+        for at in (0..1 << bytes_lg2).step_by(8) {
+            assert!(self.arena.write(frame + at, POISON));
+        }
+    }
+}
+
+// SAFETY: the frames are the arena's.
+unsafe impl Frames for &Checked<'_> {
+    fn allocate(&mut self, bytes_lg2: u32, align_lg2: u32) -> Option<Oa> {
+        self.left.set(self.left.get().checked_sub(1)?);
+        let mut arena = self.arena;
+        let frame = arena.allocate(bytes_lg2, align_lg2).expect("the arena is large enough");
+        assert!(frame.is_aligned(align_lg2));
+        self.poison(frame, bytes_lg2);
+        assert!(self.out.borrow_mut().insert(frame.get(), (bytes_lg2, align_lg2)).is_none());
+        Some(frame)
+    }
+
+    unsafe fn free(&mut self, frame: Oa, bytes_lg2: u32, align_lg2: u32) {
+        let taken = self.out.borrow_mut().remove(&frame.get());
+        assert_eq!(taken, Some((bytes_lg2, align_lg2)), "{frame} is given back twice, or not as it was taken");
+        self.left.set(self.left.get().saturating_add(1));
+        self.log.borrow_mut().push(format!("free {frame}"));
+        self.poison(frame, bytes_lg2);
+        let mut arena = self.arena;
+        // SAFETY: the caller's promise, checked above.
+        unsafe { arena.free(frame, bytes_lg2, align_lg2) }
+    }
+}
+
+/// Memory that calls somebody before every table it opens.
+pub struct Watched<'a, F> {
+    pub arena: &'a Arena<'a, u64>,
+    pub opens: Cell<usize>,
+    pub before: F,
+}
+
+impl<'a, F: Fn(usize)> Watched<'a, F> {
+    pub fn new(arena: &'a Arena<'a, u64>, before: F) -> Self {
+        Self { arena, opens: Cell::new(0), before }
+    }
+}
+
+// SAFETY: the words are the arena's.
+unsafe impl<F: Fn(usize)> Memory for Watched<'_, F> {
+    unsafe fn with<W: Word, R>(
+        &self,
+        address: Oa,
+        count_lg2: u32,
+        use_words: impl FnOnce(&[W::Atomic]) -> R,
+    ) -> Result<R, MemoryError> {
+        (self.before)(self.opens.get());
+        self.opens.set(self.opens.get() + 1);
+        // SAFETY: the caller's promise.
+        unsafe { self.arena.with::<W, R>(address, count_lg2, use_words) }
+    }
+}
