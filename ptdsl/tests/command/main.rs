@@ -2,6 +2,7 @@
 
 mod check;
 mod decode;
+mod expand;
 mod fmt;
 mod image;
 mod requests;

@@ -38,7 +38,7 @@ fn tables_shared_by_all_their_parents_end_at_the_budget() {
     let ran = run(&["walk", "x86_64_4level", "--memory", &path, "--root", "0", "--json"]);
     let found: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(found["summary"]["complete"], false);
-    assert_eq!(found["summary"]["tables"], 65536);
+    assert_eq!(found["summary"]["tables"], 16384);
     assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
 

@@ -38,6 +38,8 @@ pub enum Color {
 pub enum Command {
     /// Reports every problem of format files
     Check(Check),
+    /// Prints the Rust code that the attribute emits for a format
+    Expand(Expand),
     /// Shows a format: levels, sizes, the bits of every word, choices, attributes and update rules
     Show(Show),
     /// Names every field of one word and says what is wrong with it
@@ -120,7 +122,7 @@ pub struct Walk {
     /// Shows output addresses: a new range begins where they are not contiguous
     #[arg(long)]
     pub outputs: bool,
-    /// How many tables to look at before giving up [default: twice what the image can hold]
+    /// How many tables to look at before giving up [default: twice what the image can hold, at least 16384]
     #[arg(long, value_name = "NUMBER", value_parser = address)]
     pub max_tables: Option<u64>,
     /// Prints JSON

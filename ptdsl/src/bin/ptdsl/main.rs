@@ -5,6 +5,7 @@ mod args;
 mod binding;
 mod check;
 mod decode;
+mod expand;
 mod failure;
 mod fmt;
 mod number;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     let color = arguments.color;
     let outcome = match &arguments.command {
         Command::Check(request) => check::run(request, color),
+        Command::Expand(request) => expand::run(request, color),
         Command::Show(request) => show::run(request, color),
         Command::Decode(request) => decode::run(request, color),
         Command::Walk(request) => walk::run(request, color),

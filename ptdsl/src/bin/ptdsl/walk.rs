@@ -78,11 +78,12 @@ fn list(request: &Walk, format: &Format, range: usize, image: &mut Image) -> Out
     Ok(ExitCode::from(1))
 }
 
-/// Twice as many tables as the image can hold: a tree in which no table has two parents is always listed whole.
+/// Twice as many tables as the image can hold, so that a tree in which no table has two parents is always listed whole;
+/// in a small image some more, for tables that are shared.
 fn most_tables(format: &Format, image: &Image) -> u64 {
     let bytes = |level: &ptdsl::model::Level| u64::from(level.word_bits / 8) << level.index_bits.min(40);
     let smallest = format.levels.iter().map(bytes).min().unwrap_or(1).max(1);
-    (2 * (image.length() / smallest)).max(1 << 16)
+    (2 * (image.length() / smallest)).max(1 << 14)
 }
 
 /// Refuses a root that is not aligned or not in the image.
