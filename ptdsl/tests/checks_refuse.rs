@@ -1,4 +1,5 @@
-//! Every rule of a format file has one small input that breaks it and nothing else, and what a person sees then is pinned.
+//! Every rule about what a format means has one small input that breaks it and nothing else, and what a person sees then is
+//! pinned.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,15 +7,23 @@ use std::path::{Path, PathBuf};
 use ptdsl::compile;
 use ptdsl::diagnostic::Code;
 
-/// Blocks of codes whose inputs are not the text of one whole file: syntax (`syntax_errors.rs`) and what a client binds.
-const ELSEWHERE: [&str; 2] = ["E00", "E08"];
-
+/// Codes that are about what a format means have an input each in `tests/diagnostics`. Those of syntax are rows of a table,
+/// and those of names, bindings and emission are functions named after their code, in other files of this folder.
 #[test]
-fn every_code_has_one_input() {
-    let codes = Code::ALL.iter().filter(|code| !ELSEWHERE.iter().any(|block| code.as_str().starts_with(block)));
-    let expected: Vec<String> = codes.map(|code| code.as_str().to_lowercase()).collect();
-    let found: Vec<String> = inputs().into_keys().collect();
-    assert_eq!(found, expected);
+fn every_code_has_exactly_one_test() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let sources = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    let sources: Vec<String> = sources.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let times = |text: &str| sources.iter().map(|source| source.matches(text).count()).sum::<usize>();
+    let inputs = inputs();
+    for code in Code::ALL {
+        let number = code.as_str().to_lowercase();
+        let functions = times(&format!("\nfn {number}_"));
+        let rows = if number.starts_with("e00") { times(&format!("(Code::{code:?}, \"")) } else { 0 };
+        let tests = functions + rows + usize::from(inputs.contains_key(&number));
+        assert_eq!(tests, 1, "{code}");
+    }
+    assert!(inputs.keys().all(|number| Code::ALL.iter().any(|code| code.as_str().to_lowercase() == *number)));
 }
 
 #[test]

@@ -7,28 +7,18 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::tree::{Content, LayoutKind, Name};
 
 /// Types of the emitted module beside those of levels and enumerations.
-const MODULE_TYPES: &[&str] = &[
-    "Attributes",
-    "Change",
-    "Entry",
-    "Features",
-    "Floor",
-    "Format",
-    "Leaf",
-    "Level",
-    "None",
-    "PageTable",
-    "Parameters",
-    "Patch",
-    "RangeMut",
-    "Root",
-    "Some",
-    "Table",
-];
+const MODULE_TYPES: &[&str] =
+    &["Attributes", "Change", "Encoded", "Entry", "Format", "Level", "PageTable", "Patch", "Patched", "Root"];
 
-/// Functions of the emitted `Attributes` and `PageTable` beside those of attributes, features and parameters.
+/// The variant of every enumeration for numbers without a name.
+const OTHER: &str = "Other";
+
+/// Functions of the emitted types beside those of attributes.
 const MODULE_FUNCTIONS: &[&str] =
-    &["clone", "default", "eq", "fmt", "format", "from", "hash", "into", "new", "output", "root", "with"];
+    &["clone", "default", "eq", "fmt", "get", "hash", "new", "permits", "preset", "revise", "set", "with"];
+
+/// The function that makes a format from what is decided at run time; features and parameters stand beside it.
+const MAKER: &str = "new";
 
 /// Words that cannot be names in Rust, in any edition up to 2024.
 const RUST_WORDS: &[&str] = &[
@@ -91,8 +81,10 @@ fn variants(facts: &mut Facts<'_>) {
         let names: Vec<&Name> = names.filter(|name| name.value != "reserved").collect();
         distinct(facts, &names, "a variant");
         for name in names {
-            if upper_camel(&name.value) == "Self" {
-                keyword(facts, name, "Self");
+            match upper_camel(&name.value).as_str() {
+                "Self" => keyword(facts, name, "Self"),
+                OTHER => module_name(facts, name, OTHER, "variant"),
+                _ => {}
             }
         }
     }
@@ -103,6 +95,9 @@ fn functions(facts: &mut Facts<'_>) {
     let description = facts.description;
     let mut names: Vec<&Name> = description.features.iter().map(|it| &it.node.name).collect();
     names.extend(description.parameters.iter().map(|it| &it.node.name));
+    if let Some(name) = names.iter().find(|name| name.value == MAKER) {
+        module_name(facts, name, MAKER, "function");
+    }
     let mut said: Vec<&Name> = attributes(facts);
     for name in &said {
         if MODULE_FUNCTIONS.contains(&name.value.as_str()) {

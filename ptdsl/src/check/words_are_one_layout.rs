@@ -10,6 +10,7 @@ use super::text::with;
 use super::variables::Meaning;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::logic::{Bdd, Cube};
+use crate::tree::LayoutKind;
 
 pub(super) fn check(facts: &mut Facts<'_>) {
     if !facts.sound(Subject::Format) {
@@ -132,24 +133,26 @@ fn suggestion(facts: &mut Facts<'_>, level: usize, listed: &[Listed], cube: &Cub
             return Some(format!("did you mean `{name} when … else reserved`?"));
         }
     }
-    let mut near = None;
+    // The layout that says most about such words; one that only some of them are is the second choice.
+    let mut near: Option<((bool, usize), usize)> = None;
     for layout in 0..facts.description.layouts.len() {
         let known = listed.iter().any(|it| it.layout == layout);
-        if known || facts.is_kind(layout, crate::tree::LayoutKind::Root) || !facts.sound(Subject::Layout(layout)) {
+        if known || facts.is_kind(layout, LayoutKind::Root) || !facts.sound(Subject::Layout(layout)) {
             continue;
         }
         if facts.layout_bits(layout) != facts.word_bits(level) {
             continue;
         }
         let identity = facts.identity(layout, Some(level));
-        if facts.bdds.and_not(such, identity).is_false() {
-            near = Some(layout);
-            break;
+        if facts.bdds.and(identity, such).is_false() {
+            continue;
         }
-        if !facts.bdds.and(identity, such).is_false() {
-            near = near.or(Some(layout));
+        let all = facts.bdds.and_not(such, identity).is_false();
+        let merit = (all, facts.bdds.support(identity).len());
+        if near.is_none_or(|(best, _)| merit > best) {
+            near = Some((merit, layout));
         }
     }
-    let name = &facts.layout(near?).name.value;
+    let name = &facts.layout(near?.1).name.value;
     Some(format!("did you mean `reserved {name}`?"))
 }

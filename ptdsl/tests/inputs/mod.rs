@@ -1,5 +1,9 @@
 //! The trial formats and the shipped ones, as texts of whole files.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+pub mod mutants;
+
 use std::path::{Path, PathBuf};
 
 /// Each trial file by name, behind those that its formats are made from.
