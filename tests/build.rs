@@ -204,10 +204,10 @@ fn values(binding: &Binding, family: &Family) -> Vec<String> {
                 arguments.push(value.to_string());
                 parameters.insert(name.clone(), u128::from(value));
             }
-            let format = if arguments.is_empty() {
-                "tables::Format {}".to_owned()
-            } else {
-                format!("tables::Format::new({})", arguments.join(", "))
+            let format = match arguments.as_slice() {
+                [] => "tables::Format {}".to_owned(),
+                _ if always_valid(family) => format!("tables::Format::new({})", arguments.join(", ")),
+                _ => format!("tables::Format::new({}).expect(\"a member of the family\")", arguments.join(", ")),
             };
             let features: Vec<_> = features.iter().map(|(n, on)| format!("({n:?}, {on})")).collect();
             let parameters: Vec<_> = parameters.iter().map(|(n, v)| format!("({n:?}, {v})")).collect();
@@ -220,6 +220,12 @@ fn values(binding: &Binding, family: &Family) -> Vec<String> {
         }
     }
     out
+}
+
+/// Whether every combination of what is decided at run time is a format: features alone, none of which excludes another.
+fn always_valid(family: &Family) -> bool {
+    let flags = family.variables.iter().all(|variable| variable.values.is_none());
+    flags && family.open.is_empty() && family.members.len() == 1 << family.variables.len()
 }
 
 /// A macro that calls another one once for each case.

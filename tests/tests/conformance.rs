@@ -1,5 +1,8 @@
 //! Every format, under several bindings, judged by the reference walker and by a plain map.
 
+use std::cell::Cell;
+use std::sync::Once;
+
 use proptest::test_runner::{Config, TestRunner};
 use ptgen_tests::operations::{Run, steps};
 use ptgen_tests::{encodings, levels, words};
@@ -61,13 +64,29 @@ macro_rules! conforms {
 
 ptgen_tests::every_case!(conforms);
 
-/// Runs random sequences; proptest prints the shortest one that fails.
+thread_local! {
+    /// Whether panics of this thread are being collected, and need not be printed one by one.
+    static COLLECTING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs random sequences; of those that fail, the shortest one is told.
 fn sequences(cases: u32, test: impl Fn(&[ptgen_tests::operations::Step])) {
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !COLLECTING.get() {
+                usual(info);
+            }
+        }));
+    });
     let config = Config { cases, failure_persistence: None, ..Config::default() };
+    COLLECTING.set(true);
     let result = TestRunner::new(config).run(&steps(24), |steps| {
         test(&steps);
         Ok(())
     });
+    COLLECTING.set(false);
     if let Err(failure) = result {
         panic!("{failure}");
     }

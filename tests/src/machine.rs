@@ -1,0 +1,34 @@
+//! Machines that nobody here wrote, as judges of what emitted code builds and reads.
+//!
+//! [`judge`] has emitted code build a random address space in a machine's memory, change parts of it, and then has the
+//! machine's own MMU try thousands of addresses. What the machine finds must be what `lookup` and the attributes say;
+//! afterwards, what the machine recorded in the tables must be seen, be all that changed, and survive a change of rights.
+//! [`judge_words`] does the same with words that no operation would write.
+//!
+//! What words do not decide (modes of the processor) is written down once for each architecture, with the manual cited:
+//! [`X86_64`], [`RiscV`], [`AArch64`], behind the trait [`Processor`].
+
+mod aarch64;
+mod attempt;
+mod ground;
+mod judge;
+mod places;
+mod processor;
+mod random;
+mod record;
+mod reference;
+mod riscv;
+mod space;
+mod tally;
+mod words;
+mod x86_64;
+
+pub use aarch64::AArch64;
+pub use judge::{Subject, judge};
+pub use processor::{Expected, Leaf, Processor, Recorded};
+pub use random::seed;
+pub use reference::Reference;
+pub use riscv::RiscV;
+pub use tally::Tally;
+pub use words::judge_words;
+pub use x86_64::X86_64;

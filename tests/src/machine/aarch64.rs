@@ -1,0 +1,89 @@
+//! What AArch64 processors do with leaves.
+
+use ptgen::{Attributes, FaultKind};
+use ptgen_machines::{AArch64Mmu, Access, FaultKind as Kind, Half, Mmu, Probe};
+
+use super::processor::{Leaf, Processor, Recorded};
+
+/// Bit 55 of a VA says which half it belongs to (Arm DDI 0487, "Translation table base address registers").
+const HALF: u64 = 1 << 55;
+
+/// Bits 1 and 0 of a descriptor.
+const TYPE: u64 = 0b11;
+const BLOCK: u64 = 0b01;
+
+/// Stage 1 of the EL1&0 regime with `SCTLR_EL1.WXN` and `PSTATE.PAN` off.
+#[derive(Clone, Copy, Debug)]
+pub struct AArch64 {
+    /// Which half.
+    pub half: Half,
+    /// LPA2.
+    pub lpa2: bool,
+    /// Whether the machine refuses blocks at levels that cannot have them.
+    pub checks_block_levels: bool,
+}
+
+impl AArch64 {
+    fn va_bits(&self) -> u32 {
+        if self.lpa2 { 52 } else { 48 }
+    }
+
+    /// The level that the manual calls so: 3 for pages.
+    fn manual_level(number: u8) -> i8 {
+        3 - i8::try_from(number).expect("there are few levels")
+    }
+}
+
+impl Processor for AArch64 {
+    fn mmu(&self, root: u64) -> Mmu {
+        let mmu = if self.lpa2 { AArch64Mmu::stage1_4k_lpa2(root) } else { AArch64Mmu::stage1_4k(root) };
+        AArch64Mmu { half: self.half, ..mmu }.into()
+    }
+
+    fn untranslated_bits(&self) -> u64 {
+        (u64::MAX << self.va_bits()) & !HALF
+    }
+
+    fn concerns(&self, va: u64) -> bool {
+        (va & HALF != 0) == (self.half == Half::Upper)
+    }
+
+    fn refuses<A: Attributes>(&self, leaf: &Leaf<A>, probe: &Probe) -> Option<Kind> {
+        // Without hardware updates, a clear access flag faults, and before anything else is looked at (DDI 0487, "The
+        // Access flag" and "Prioritization of synchronous aborts from a single stage of address translation").
+        if !leaf.says("accessed") {
+            return Some(Kind::AccessFlag);
+        }
+        // What EL0 may write, EL1 never fetches from (DDI 0487, "Instruction execution permissions").
+        let users_data = probe.access == Access::Fetch && !probe.user && leaf.permits(Access::Write, true);
+        (!leaf.permits(probe.access, probe.user) || users_data).then_some(Kind::Permission)
+    }
+
+    fn fault(&self, fault: FaultKind) -> Kind {
+        match fault {
+            FaultKind::NotCanonical | FaultKind::Absent | FaultKind::Reserved => Kind::NotPresent,
+            FaultKind::Memory => Kind::NoMemory,
+        }
+    }
+
+    fn level(&self, number: u8) -> Option<i8> {
+        Some(Self::manual_level(number))
+    }
+
+    fn recorded(&self) -> Recorded {
+        Recorded::default()
+    }
+
+    fn uncertain(&self, number: u8, word: u64) -> Option<&'static str> {
+        let level = Self::manual_level(number);
+        if word & TYPE != BLOCK || level == 3 {
+            return None;
+        }
+        if level < 1 && !(self.lpa2 && level == 0) {
+            // DDI 0487, "Translation table descriptor formats": no blocks at these levels. QEMU 7.2 takes them.
+            return (!self.checks_block_levels).then_some("blocks at levels that cannot have them");
+        }
+        // DDI 0487, "Block descriptor": bits below the alignment of the OA are RES0, which processors may ignore.
+        Some("low OA bits of blocks, which are RES0")
+    }
+}

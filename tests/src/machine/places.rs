@@ -1,0 +1,104 @@
+//! Where to probe: in leaves, at their edges, beside them, in holes, and where nothing is ever translated.
+
+use ptgen::{Arena, Flow, Format, PageTable, Visit, WithoutTables};
+use rand::RngExt;
+use rand::rngs::StdRng;
+
+use super::ground::Ground;
+use super::random::{chance, one_of};
+use super::space::low;
+
+/// Bytes that one tag covers: the smallest step between probed places.
+const PAGE_LG2: u32 = 12;
+
+/// A leaf, all of it.
+#[derive(Clone, Copy, Debug)]
+struct Leaf {
+    va: u64,
+    oa: u64,
+    size_lg2: u32,
+}
+
+/// The leaves of an address space, by size.
+pub(super) struct Places {
+    by_size: Vec<Vec<Leaf>>,
+    ranges: Vec<(u64, u64)>,
+    ground: Ground,
+    untranslated_bits: u64,
+}
+
+impl Places {
+    pub(super) fn of<P>(table: &P, arena: &Arena<'_, u64>, ground: &Ground, untranslated_bits: u64) -> Self
+    where
+        P: PageTable<Format: Format<Word = u64>>,
+    {
+        let mut by_size = vec![Vec::new(); 64];
+        let ranges: Vec<_> = table.ranges().collect();
+        for &range in &ranges {
+            let mut see = WithoutTables(|visit: Visit<P::Format>| {
+                match visit {
+                    Visit::Leaf(leaf) => by_size[leaf.size_lg2 as usize].push(Leaf {
+                        va: leaf.va.get(),
+                        oa: leaf.oa.get(),
+                        size_lg2: leaf.size_lg2,
+                    }),
+                    Visit::Reserved { va, word, .. } => panic!("an operation wrote {word:#x} at {va}"),
+                    Visit::Table { .. } | Visit::Hole(_) => {}
+                }
+                Flow::Continue
+            });
+            table.walk(arena, range, &mut see).expect("tables in the arena can be walked");
+        }
+        by_size.retain(|leaves| !leaves.is_empty());
+        assert!(!by_size.is_empty(), "nothing is mapped");
+        let ranges = ranges.iter().map(|range| (range.start().get(), range.last().get())).collect();
+        Self { by_size, ranges, ground: ground.clone(), untranslated_bits }
+    }
+
+    /// An address to probe.
+    pub(super) fn pick(&self, rng: &mut StdRng) -> u64 {
+        let leaves = one_of(rng, &self.by_size);
+        let leaf = *one_of(rng, leaves);
+        let page = rng.random_range(0..1_u64 << PAGE_LG2);
+        let va = match rng.random_range(0..100) {
+            0..40 => leaf.va + self.inside(&leaf, rng),
+            40..50 => *one_of(rng, &[leaf.va, leaf.va | low(leaf.size_lg2)]),
+            50..65 => *one_of(rng, &[leaf.va.wrapping_sub(1), (leaf.va | low(leaf.size_lg2)).wrapping_add(1)]),
+            65..83 => leaf.va ^ 1 << rng.random_range(PAGE_LG2..64),
+            83..93 => self.anywhere(rng),
+            _ => self.untranslated(&leaf, rng),
+        };
+        // The offset within the page is free.
+        va & !low(PAGE_LG2) | page
+    }
+
+    /// An offset in a leaf, preferably one where its OA is memory.
+    fn inside(&self, leaf: &Leaf, rng: &mut StdRng) -> u64 {
+        let last = leaf.oa | low(leaf.size_lg2);
+        let (from, to) = (leaf.oa.max(self.ground.pages.start), last.min(self.ground.pages.end - 1));
+        if from <= to && !(self.ground.beyond && chance(rng, 30)) {
+            return rng.random_range(from..=to) - leaf.oa;
+        }
+        rng.random_range(0..=low(leaf.size_lg2))
+    }
+
+    /// An address of the ranges, or one at their ends.
+    fn anywhere(&self, rng: &mut StdRng) -> u64 {
+        let (first, last) = *one_of(rng, &self.ranges);
+        if chance(rng, 20) { *one_of(rng, &[first, last]) } else { rng.random_range(first..=last) }
+    }
+
+    /// An address that no table translates: that of a leaf with bits changed above the translated ones.
+    fn untranslated(&self, leaf: &Leaf, rng: &mut StdRng) -> u64 {
+        let mut flips = self.untranslated_bits;
+        if chance(rng, 50) {
+            // One of them only.
+            let chosen = rng.random_range(0..flips.count_ones());
+            for _ in 0..chosen {
+                flips &= flips - 1;
+            }
+            flips &= flips.wrapping_neg();
+        }
+        leaf.va ^ flips
+    }
+}

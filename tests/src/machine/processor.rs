@@ -1,0 +1,105 @@
+//! What processors do with leaves and faults beside what the words say.
+
+use ptgen::{Attributes, FaultKind};
+use ptgen_machines::{Access, Fault, FaultKind as Kind, Mmu, Outcome, Probe};
+
+/// What a machine should answer to a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// It arrives at this OA.
+    Reached(u64),
+    /// It is refused for this reason, at this level where the machine says at which; levels have the machine's numbers.
+    Refused(Kind, Option<i8>),
+}
+
+impl Expected {
+    /// Whether the answer is the expected one.
+    #[must_use]
+    pub fn agrees(self, outcome: &Outcome) -> bool {
+        match (self, outcome) {
+            (Self::Reached(oa), Outcome::Reached(found)) => oa == *found,
+            (Self::Refused(kind, level), Outcome::Fault(Fault { kind: found, level: at, .. })) => {
+                kind == *found && (level.is_none() || at.is_none() || level == *at)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// What emitted code says of the leaf that translates an address.
+#[derive(Clone, Copy, Debug)]
+pub struct Leaf<A> {
+    /// The number of its level in the format.
+    pub level: u8,
+    /// What it says, within the limits of the tables above.
+    pub attributes: A,
+}
+
+impl<A: Attributes> Leaf<A> {
+    /// Whether the words let the access through.
+    #[must_use]
+    pub fn permits(&self, access: Access, user: bool) -> bool {
+        let access = match access {
+            Access::Read => ptgen::Access::Read,
+            Access::Write => ptgen::Access::Write,
+            Access::Fetch => ptgen::Access::Execute,
+        };
+        self.attributes.permits(access, user)
+    }
+
+    /// The flag of that name. A format without it leaves nothing to forbid: it counts as set.
+    #[must_use]
+    pub fn says(&self, name: &str) -> bool {
+        super::random::flag(&self.attributes, name).unwrap_or(true)
+    }
+}
+
+/// The bits that a machine sets by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// In a word that points to a table, when it is used.
+    pub table: u64,
+    /// In a leaf word, when it is used.
+    pub leaf: u64,
+    /// In a leaf word, when something is stored through it.
+    pub written: u64,
+    /// Whether a leaf may also be marked as used that no access of the program used.
+    pub speculates: bool,
+}
+
+/// A processor in some mode: what words do not decide, and how it tells its faults.
+pub trait Processor {
+    /// The configuration for tables at `root`.
+    fn mmu(&self, root: u64) -> Mmu;
+
+    /// The bits above the translated ones of which any one, flipped, makes a VA one that nothing translates.
+    fn untranslated_bits(&self) -> u64;
+
+    /// Whether an access to `va` is up to these tables, be it translated or not.
+    fn concerns(&self, va: u64) -> bool {
+        let _ = va;
+        true
+    }
+
+    /// Why an access through this leaf is refused, if it is.
+    fn refuses<A: Attributes>(&self, leaf: &Leaf<A>, probe: &Probe) -> Option<Kind>;
+
+    /// What the machine calls this fault of emitted code.
+    fn fault(&self, fault: FaultKind) -> Kind;
+
+    /// What the machine calls the level of this number, in faults at leaves and on the way there.
+    fn level(&self, number: u8) -> Option<i8> {
+        let _ = number;
+        None
+    }
+
+    /// The bits that it sets.
+    fn recorded(&self) -> Recorded;
+
+    /// Why nothing can be concluded from what a machine makes of a word that the format forbids at level `number` of
+    /// the format; `None` where the manual, and this machine, are certain.
+    fn uncertain(&self, number: u8, word: u64) -> Option<&'static str> {
+        let _ = (number, word);
+        None
+    }
+}

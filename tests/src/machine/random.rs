@@ -1,0 +1,83 @@
+//! Random attributes and changes, and where randomness comes from.
+
+use ptgen::{AttributeKind, Attributes, Change, Format};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+/// The environment variable that says where random choices begin.
+const SEED: &str = "PTGEN_SEED";
+
+/// The seed of this run: the value of `PTGEN_SEED`, or 1. It is printed, so that a run can be repeated.
+///
+/// # Panics
+///
+/// If the variable is no number.
+#[must_use]
+pub fn seed() -> u64 {
+    let seed = std::env::var(SEED).map_or(1, |text| text.parse().expect("PTGEN_SEED is a number"));
+    println!("{SEED}={seed}");
+    seed
+}
+
+/// The random choices of a run.
+pub(super) fn rng(seed: u64) -> StdRng {
+    StdRng::seed_from_u64(seed)
+}
+
+/// True in `percent` of cases.
+pub(super) fn chance(rng: &mut StdRng, percent: u32) -> bool {
+    rng.random_range(0..100) < percent
+}
+
+/// One of some things.
+pub(super) fn one_of<'a, T>(rng: &mut StdRng, things: &'a [T]) -> &'a T {
+    &things[rng.random_range(0..things.len())]
+}
+
+/// A value of a field.
+fn value(kind: AttributeKind, rng: &mut StdRng) -> u64 {
+    match kind {
+        AttributeKind::Flag => rng.random_range(0..2),
+        AttributeKind::Number(bits) => rng.random::<u64>() >> (64 - bits),
+        AttributeKind::Choice(names) => one_of(rng, names).1,
+    }
+}
+
+/// Attributes: ready-made ones, most of them with some fields changed, some with all.
+pub(super) fn attributes<F: Format>(rng: &mut StdRng) -> F::Attributes {
+    type A<F> = <F as Format>::Attributes;
+    let ready = [
+        A::<F>::kernel_data,
+        A::<F>::kernel_rodata,
+        A::<F>::kernel_text,
+        A::<F>::user_data,
+        A::<F>::user_rodata,
+        A::<F>::user_text,
+    ];
+    let mut attributes = one_of(rng, &ready)();
+    let percent = *one_of(rng, &[0, 15, 15, 100]);
+    for (index, info) in A::<F>::FIELDS.iter().enumerate() {
+        if chance(rng, percent) {
+            attributes.set(index, value(info.kind, rng));
+        }
+    }
+    attributes
+}
+
+/// A change of one or two fields.
+pub(super) fn change<F: Format>(rng: &mut StdRng) -> F::Change {
+    let fields = <F::Attributes as Attributes>::FIELDS;
+    let mut change = F::Change::default();
+    for _ in 0..rng.random_range(1..3) {
+        let index = rng.random_range(0..fields.len());
+        let value = value(fields[index].kind, rng);
+        assert!(change.set(index, value), "a change takes every value of an attribute: {} = {value}", fields[index].name);
+    }
+    change
+}
+
+/// The flag of that name, if there is such an attribute.
+pub(super) fn flag<A: Attributes>(attributes: &A, name: &str) -> Option<bool> {
+    let index = A::FIELDS.iter().position(|info| info.name == name)?;
+    Some(attributes.get(index) != 0)
+}

@@ -1,0 +1,73 @@
+//! What RISC-V harts do with leaves.
+
+use ptgen::{Attributes, FaultKind};
+use ptgen_machines::{Access, FaultKind as Kind, Mmu, Probe, RiscVMmu, RiscVMode};
+
+use super::processor::{Leaf, Processor, Recorded};
+
+/// Bits of an entry (Privileged Architecture, "Sv39: Page-Based 39-bit Virtual-Memory System").
+const ACCESSED: u64 = 1 << 6;
+const DIRTY: u64 = 1 << 7;
+
+/// A RISC-V hart with `sstatus.SUM` and without `sstatus.MXR`: supervisor mode may load from and store to user pages,
+/// and never fetches from them (Privileged Architecture, "Memory Privilege in sstatus Register" and "Addressing and
+/// Memory Protection").
+#[derive(Clone, Copy, Debug)]
+pub struct RiscV {
+    /// `satp.MODE`.
+    pub mode: RiscVMode,
+    /// Svnapot.
+    pub runs: bool,
+    /// Svpbmt, by `menvcfg.PBMTE`.
+    pub memory_types: bool,
+    /// Svadu, by `menvcfg.ADUE`: the hart sets accessed and dirty bits; without it, it faults where it would have to
+    /// (Privileged Architecture, "Svadu" and "Svade").
+    pub updates: bool,
+    /// Whether the machine refuses reserved bits in this configuration.
+    pub checks_reserved: bool,
+}
+
+impl Processor for RiscV {
+    fn mmu(&self, root: u64) -> Mmu {
+        RiscVMmu {
+            runs: self.runs,
+            memory_types: self.memory_types,
+            hardware_accessed_dirty: self.updates,
+            ..RiscVMmu::new(root, self.mode)
+        }
+        .into()
+    }
+
+    fn untranslated_bits(&self) -> u64 {
+        match self.mode {
+            RiscVMode::Sv39 => u64::MAX << 39,
+            RiscVMode::Sv48 => u64::MAX << 48,
+            RiscVMode::Sv57 => u64::MAX << 57,
+        }
+    }
+
+    fn refuses<A: Attributes>(&self, leaf: &Leaf<A>, probe: &Probe) -> Option<Kind> {
+        let users_text = probe.access == Access::Fetch && !probe.user && leaf.says("user");
+        let stale = !leaf.says("accessed") || probe.access == Access::Write && !leaf.says("dirty");
+        let refused = !leaf.permits(probe.access, probe.user) || users_text || stale && !self.updates;
+        refused.then_some(Kind::Page)
+    }
+
+    fn fault(&self, fault: FaultKind) -> Kind {
+        match fault {
+            FaultKind::NotCanonical | FaultKind::Absent | FaultKind::Reserved => Kind::Page,
+            FaultKind::Memory => Kind::NoMemory,
+        }
+    }
+
+    fn recorded(&self) -> Recorded {
+        let bits = |bits| if self.updates { bits } else { 0 };
+        Recorded { table: 0, leaf: bits(ACCESSED), written: bits(DIRTY), speculates: false }
+    }
+
+    fn uncertain(&self, _number: u8, _word: u64) -> Option<&'static str> {
+        // Privileged Architecture, "Svnapot", "Svpbmt": such bits shall be refused. QEMU 7.2 ignores them where either
+        // extension is on; the machine's features say which.
+        (!self.checks_reserved).then_some("reserved bits that this emulator ignores")
+    }
+}

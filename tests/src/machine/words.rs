@@ -1,0 +1,223 @@
+//! Words that no operation would write: reserved bits, forbidden combinations, words of other levels, noise.
+//!
+//! Tables are written word by word, and machine and emitted code must agree on what each address makes of them. Left
+//! out, by name, is only what the manual leaves to the processor, or a machine is known to be lax about.
+
+use ptdsl::walk;
+use ptgen::{Arena, Format, Frames, Level, PageTable};
+use ptgen_machines::Machine;
+use rand::RngExt;
+use rand::rngs::StdRng;
+
+use super::attempt::{Attempt, accesses, expect, is_fair, run};
+use super::ground::Ground;
+use super::judge::Subject;
+use super::processor::Processor;
+use super::random::{attributes, chance, one_of, rng};
+use super::space::{Space, low};
+use super::tally::Tally;
+use crate::levels::{EachLevel, each_level, shapes};
+
+/// How often tables are filled anew.
+const FILLINGS: u64 = 3;
+
+/// Accesses for each filling, at least.
+const PROBES: usize = 3_000;
+
+/// How many tables each level below the root has.
+const TABLES: usize = 3;
+
+/// lg2 of the bytes of a word.
+const WORD_LG2: u32 = 3;
+
+/// Has `machine` walk tables full of strange words, and compares with what emitted code (`P`) says.
+///
+/// The tally is printed, and disagreements are.
+///
+/// # Panics
+///
+/// If the machine and emitted code disagree.
+pub fn judge_words<P, R>(subject: &Subject<P::Format, R>, machine: &dyn Machine, seed: u64) -> Tally
+where
+    P: PageTable<Format: Format<Word = u64>>,
+    R: Processor,
+{
+    let mut tally = Tally::new(format!("{} on {}, strange words", subject.name, machine.name()));
+    for filling in 0..FILLINGS {
+        let mut rng = rng(seed.wrapping_add(filling));
+        let ground = Ground::of(machine);
+        let mut words = ground.words();
+        let arena = Arena::new(ground.tables.start, &mut words);
+        let mut image = machine.new_image().expect("the machine has memory");
+        let space = Space::<P>::new(subject.format, &arena, &ground, machine.reserved());
+        let root = space.table.root().get();
+        fill(subject.format, &arena, root, &ground, &mut rng);
+        ground.copy(&arena, &image);
+        let attempts = attempts(&space.table, &arena, subject, machine, &ground, &mut rng, &mut tally);
+        run(subject, machine, &mut image, root, &attempts, &mut tally);
+    }
+    println!("{tally}");
+    assert_eq!(tally.disagreements, 0, "{tally}");
+    assert!(tally.reached * 20 > tally.probes && tally.refusals() * 20 > tally.probes, "one-sided: {tally}");
+    tally
+}
+
+/// Accesses to try; those about which nothing is certain are counted and left out.
+fn attempts<P, R>(
+    table: &P,
+    arena: &Arena<'_, u64>,
+    subject: &Subject<P::Format, R>,
+    machine: &dyn Machine,
+    ground: &Ground,
+    rng: &mut StdRng,
+    tally: &mut Tally,
+) -> Vec<Attempt>
+where
+    P: PageTable<Format: Format<Word = u64>>,
+    R: Processor,
+{
+    let root = table.root().get();
+    let ranges: Vec<_> = table.ranges().map(|range| (range.start().get(), range.last().get())).collect();
+    let mut attempts = Vec::new();
+    while attempts.len() < PROBES {
+        let (first, last) = *one_of(rng, &ranges);
+        let va = rng.random_range(first..=last);
+        let uncertain = uncertain(subject, arena, root, va);
+        for probe in accesses(va, rng) {
+            let attempt = expect(table, arena, &subject.processor, probe);
+            match uncertain {
+                _ if !is_fair(&attempt, machine, ground, &subject.processor) => {}
+                Some(reason) => *tally.left_out.entry(reason).or_default() += 1,
+                None => attempts.push(attempt),
+            }
+        }
+    }
+    attempts
+}
+
+/// Why nothing is certain about the translation of `va`, if so.
+fn uncertain<F: Format<Word = u64>, R: Processor>(
+    subject: &Subject<F, R>,
+    arena: &Arena<'_, u64>,
+    root: u64,
+    va: u64,
+) -> Option<&'static str> {
+    let reference = &subject.reference;
+    let walked = reference.walk(&|address| arena.read(address), root, va);
+    match walked.outcome {
+        walk::Outcome::Fault { fault: walk::Fault::NoMemory(_), .. } => Some("tables outside the memory"),
+        // Arm DDI 0487, "The Contiguous bit": if entries of a group disagree, any of them may be used. RISC-V and x86-64
+        // have no such runs.
+        walk::Outcome::Fault { fault: walk::Fault::Misplaced, .. } => Some("runs whose entries disagree"),
+        walk::Outcome::Fault { fault: walk::Fault::Reserved(_), .. } => {
+            let step = walked.path.last()?;
+            let word = u64::try_from(step.word).expect("words have 64 bits");
+            subject.processor.uncertain(reference.number(step.level), word)
+        }
+        _ => None,
+    }
+}
+
+/// Fills the root, where it is empty, and tables below it.
+fn fill<F: Format<Word = u64>>(f: F, arena: &Arena<'_, u64>, root: u64, ground: &Ground, rng: &mut StdRng) {
+    let mut tables = vec![vec![root]];
+    for shape in &shapes(f)[1..] {
+        let lg2 = shape.index_bits + WORD_LG2;
+        let mut frames = arena;
+        tables.push((0..TABLES).map(|_| frames.allocate(lg2, lg2).expect("the arena is large enough").get()).collect());
+    }
+    // First what each level may have, to choose from, then the words.
+    let mut makers = Makers { ground, rng, leaves: Vec::new() };
+    each_level(f, &mut makers);
+    let leaves = makers.leaves;
+    each_level(f, &mut Fill { arena, tables: &tables, leaves: &leaves, rng, next: 0 });
+}
+
+/// Leaf words of every level.
+struct Makers<'a> {
+    ground: &'a Ground,
+    rng: &'a mut StdRng,
+    leaves: Vec<Vec<u64>>,
+}
+
+/// How many leaf words there are to choose from at a level.
+const LEAVES: usize = 200;
+
+impl<F: Format<Word = u64>> EachLevel<F> for Makers<'_> {
+    fn level<L: Level<Format = F>>(&mut self, f: F) {
+        let sizes: Vec<u32> = L::leaf_sizes(f).iter().collect();
+        let mut leaves = Vec::new();
+        while !sizes.is_empty() && leaves.len() < LEAVES {
+            let lg2 = *one_of(self.rng, &sizes);
+            let Ok(template) = L::template(f, &attributes::<F>(self.rng), lg2) else { continue };
+            let pages = &self.ground.pages;
+            let oa = if self.ground.beyond && chance(self.rng, 50) {
+                self.rng.random_range(pages.end..=f.output_last())
+            } else {
+                self.rng.random_range(pages.clone())
+            };
+            let aligned = if L::run_is_identical(f, lg2) { lg2 } else { L::shift(f) };
+            leaves.push(L::leaf(f, template, lg2, oa & !low(aligned)));
+        }
+        self.leaves.push(leaves);
+    }
+}
+
+/// Writes the words.
+struct Fill<'a, 'w> {
+    arena: &'a Arena<'w, u64>,
+    /// From the root down.
+    tables: &'a [Vec<u64>],
+    /// Likewise.
+    leaves: &'a [Vec<u64>],
+    rng: &'a mut StdRng,
+    /// The index of the level that comes next.
+    next: usize,
+}
+
+impl<F: Format<Word = u64>> EachLevel<F> for Fill<'_, '_> {
+    fn level<L: Level<Format = F>>(&mut self, f: F) {
+        for &table in &self.tables[self.next] {
+            for slot in 0..1_u64 << L::index_bits(f) {
+                let address = table + (slot << WORD_LG2);
+                if self.arena.read(address) == Some(L::empty(f)) {
+                    self.arena.write(address, self.word::<L>(f));
+                }
+            }
+        }
+        self.next += 1;
+    }
+}
+
+impl Fill<'_, '_> {
+    fn word<L: Level>(&mut self, f: L::Format) -> u64
+    where
+        L::Format: Format<Word = u64>,
+    {
+        let rng = &mut *self.rng;
+        let below = self.tables.get(self.next + 1).filter(|_| L::HAS_TABLES);
+        let own = &self.leaves[self.next];
+        let made = match (rng.random_range(0..100), below) {
+            // Down to the lower levels, most of the time.
+            (0..70, Some(below)) => {
+                let word = L::table(f, *one_of(rng, below));
+                return if chance(rng, 85) { word } else { flipped(word, rng) };
+            }
+            (70..88, _) | (_, None) if !own.is_empty() && chance(rng, 85) => *one_of(rng, own),
+            // A leaf word of another level.
+            _ if chance(rng, 60) => {
+                let others: Vec<_> = self.leaves.iter().filter(|leaves| !leaves.is_empty()).collect();
+                let others = *one_of(rng, &others);
+                *one_of(rng, others)
+            }
+            // Something with the lowest bits set, which often count, or nothing in particular.
+            _ => rng.random::<u64>() & rng.random::<u64>() | u64::from(chance(rng, 80)),
+        };
+        if chance(rng, 50) { flipped(made, rng) } else { made }
+    }
+}
+
+/// A word with one to three bits changed.
+fn flipped(word: u64, rng: &mut StdRng) -> u64 {
+    (0..rng.random_range(1..4)).fold(word, |word, _| word ^ 1 << rng.random_range(0..64))
+}

@@ -1,0 +1,77 @@
+//! What x86-64 processors do with leaves.
+
+use ptgen::{Attributes, FaultKind};
+use ptgen_machines::{Access, FaultKind as Kind, Mmu, Probe, X86_64Mmu};
+
+use super::processor::{Leaf, Processor, Recorded};
+
+/// Bits of an entry (Intel SDM vol. 3A, "Accessed and Dirty Flags").
+const ACCESSED: u64 = 1 << 5;
+const DIRTY: u64 = 1 << 6;
+
+/// The page-size bit, which makes an entry of a higher level a leaf.
+const PAGE_SIZE: u64 = 1 << 7;
+
+/// An x86-64 processor with CR0.WP, and without CR4.SMEP and CR4.SMAP: the supervisor may read what users may, write
+/// what can be written, and fetch from what can be fetched from, whoever owns it (Intel SDM vol. 3A, "Determination of
+/// Access Rights").
+#[derive(Clone, Copy, Debug)]
+pub struct X86_64 {
+    /// CR4.LA57.
+    pub five_levels: bool,
+    /// EFER.NXE.
+    pub no_execute: bool,
+    /// PKRU, if CR4.PKE is on.
+    pub protection_keys: Option<u32>,
+    /// Real processors read ahead, and mark leaves that nobody asked for (Intel SDM vol. 3A, "Accessed and Dirty
+    /// Flags"); the emulator does not.
+    pub real: bool,
+}
+
+impl X86_64 {
+    /// Whether PKRU refuses the access: bit 2k denies all data accesses to user pages of key k, bit 2k+1 denies stores
+    /// (Intel SDM vol. 3A, "Protection Keys").
+    fn key_refuses<A: Attributes>(&self, leaf: &Leaf<A>, access: Access) -> bool {
+        let Some(pkru) = self.protection_keys else { return false };
+        let key = A::FIELDS.iter().position(|info| info.name == "key");
+        let key = key.map_or(0, |index| leaf.attributes.get(index));
+        let (all, stores) = (pkru >> (2 * key) & 1 != 0, pkru >> (2 * key + 1) & 1 != 0);
+        leaf.says("user") && access != Access::Fetch && (all || stores && access == Access::Write)
+    }
+}
+
+impl Processor for X86_64 {
+    fn mmu(&self, root: u64) -> Mmu {
+        let mmu = if self.five_levels { X86_64Mmu::five_levels(root) } else { X86_64Mmu::four_levels(root) };
+        X86_64Mmu { no_execute: self.no_execute, protection_keys: self.protection_keys, ..mmu }.into()
+    }
+
+    fn untranslated_bits(&self) -> u64 {
+        u64::MAX << if self.five_levels { 57 } else { 48 }
+    }
+
+    fn refuses<A: Attributes>(&self, leaf: &Leaf<A>, probe: &Probe) -> Option<Kind> {
+        let refused = !leaf.permits(probe.access, probe.user) || self.key_refuses(leaf, probe.access);
+        refused.then_some(Kind::Permission)
+    }
+
+    fn fault(&self, fault: FaultKind) -> Kind {
+        match fault {
+            FaultKind::NotCanonical => Kind::NotCanonical,
+            FaultKind::Absent => Kind::NotPresent,
+            FaultKind::Reserved => Kind::Reserved,
+            FaultKind::Memory => Kind::NoMemory,
+        }
+    }
+
+    fn recorded(&self) -> Recorded {
+        Recorded { table: ACCESSED, leaf: ACCESSED, written: DIRTY, speculates: self.real }
+    }
+
+    fn uncertain(&self, number: u8, word: u64) -> Option<&'static str> {
+        // CPUID of a guest only says what the guest should use. Where the hypervisor lets the processor walk the
+        // guest's tables, leaves of 1 GiB work if the processor has them.
+        let gigabyte = number == 2 && word & PAGE_SIZE != 0;
+        (self.real && gigabyte).then_some("leaves of 1 GiB hidden from a guest")
+    }
+}
