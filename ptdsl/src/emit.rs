@@ -22,6 +22,7 @@ mod show;
 mod skeleton;
 mod support;
 mod table;
+mod text;
 mod words;
 
 use proc_macro2::{Ident, Span, TokenStream};
@@ -32,6 +33,7 @@ use crate::diagnostic::Diagnostic;
 use plan::Plan;
 
 pub use skeleton::skeleton;
+pub use text::text;
 
 /// The module that the code goes into.
 #[derive(Clone, Debug)]
@@ -86,8 +88,8 @@ pub fn expand(family: &Family, options: &Options) -> Result<TokenStream, Vec<Dia
     let patch = format::patch_type(&plan);
     Ok(quote! {
         #attributes
+        #docs
         #visibility mod #name {
-            #docs
             #items
             #page_table
             #root

@@ -1,150 +1,191 @@
-//! What stands in the parentheses of the attribute.
+//! The arguments of the attribute, and the module it stands on.
 
-use std::collections::BTreeMap;
-
+use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use ptdsl::binding::{Binding, Setting, Value};
-use syn::parse::{Parse, ParseStream};
-use syn::punctuated::Punctuated;
-use syn::{Ident, LitInt, LitStr, Path, Token, parenthesized};
+use ptdsl::emit::Options;
+use quote::{ToTokens, quote};
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::{Attribute, Error, LitInt, LitStr, Path, Result, Token, Visibility, parenthesized};
 
-/// The arguments.
+/// What the attribute was given. What could not be read is left out.
+#[derive(Default)]
 pub struct Arguments {
-    /// `format = "…"`
-    pub format: LitStr,
-    /// Features, parameters, root and range.
+    pub format: Option<LitStr>,
     pub binding: Binding,
-    /// `crate = …`
-    pub crate_path: Option<Path>,
-    /// `debug`
+    pub crate_path: Option<TokenStream>,
     pub debug: bool,
+    /// Every name that was given, so that complaints about it can point to it.
+    names: Vec<Ident>,
 }
 
-impl Parse for Arguments {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let whole = input.span();
-        let mut format = None;
-        let mut arguments = Self {
-            format: LitStr::new("", whole),
-            binding: Binding::default(),
-            crate_path: None,
-            debug: false,
-        };
-        for argument in Punctuated::<Argument, Token![,]>::parse_terminated(input)? {
-            match argument {
-                Argument::Format(text) => format = Some(text),
-                Argument::Features(features) => arguments.binding.features.extend(features),
-                Argument::Parameters { values, choices } => {
-                    arguments.binding.parameters.extend(values);
-                    arguments.binding.choices.extend(choices);
+impl Arguments {
+    /// Reads the arguments; whatever is wrong is added to `errors`.
+    pub fn parse(tokens: TokenStream, errors: &mut Vec<Error>) -> Self {
+        let mut arguments = Self::default();
+        let mut given: Vec<String> = Vec::new();
+        let parser = |input: ParseStream<'_>| {
+            while !input.is_empty() {
+                let key: TokenTree = input.parse()?;
+                let text = key.to_string();
+                if given.contains(&text) {
+                    errors.push(Error::new(key.span(), format!("`{text}` is given twice")));
                 }
-                Argument::Root(name) => arguments.binding.root = Some(name.to_string()),
-                Argument::Range(name) => arguments.binding.range = Some(name.to_string()),
-                Argument::Crate(path) => arguments.crate_path = Some(path),
-                Argument::Debug => arguments.debug = true,
+                arguments.one(&text, key.span(), input)?;
+                given.push(text);
+                if !input.is_empty() {
+                    input.parse::<Token![,]>()?;
+                }
+            }
+            Ok(())
+        };
+        if let Err(error) = parser.parse2(tokens) {
+            errors.push(error);
+        } else if arguments.format.is_none() {
+            errors.push(Error::new(crate::call_site(), "expected `format = \"…\"`: a name, or the path of a file"));
+        }
+        arguments
+    }
+
+    fn one(&mut self, key: &str, span: Span, input: ParseStream<'_>) -> Result<()> {
+        let value = || input.parse::<Token![=]>();
+        match key {
+            "format" => {
+                value()?;
+                self.format = Some(input.parse()?);
+            }
+            "features" => {
+                for (name, setting) in list(input, &|input| input.parse::<Ident>())? {
+                    let setting = match setting.to_string().as_str() {
+                        "on" => Setting::On,
+                        "off" => Setting::Off,
+                        "runtime" => Setting::Runtime,
+                        _ => return Err(Error::new(setting.span(), "expected `on`, `off` or `runtime`")),
+                    };
+                    self.binding.features.insert(name.to_string(), setting);
+                    self.names.push(name);
+                }
+            }
+            "parameters" => self.parameters(input)?,
+            "root" | "range" => {
+                value()?;
+                let name: Ident = input.parse()?;
+                let place = if key == "root" { &mut self.binding.root } else { &mut self.binding.range };
+                *place = Some(name.to_string());
+                self.names.push(name);
+            }
+            "crate" => {
+                value()?;
+                self.crate_path = Some(absolute(&input.call(Path::parse_mod_style)?)?);
+            }
+            "debug" => self.debug = true,
+            _ => {
+                let known = ["format", "features", "parameters", "root", "range", "crate", "debug"];
+                let near = ptdsl::diagnostic::nearest(key, known);
+                let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+                return Err(Error::new(span, format!("expected one of {}{near}", known.join(", "))));
             }
         }
-        let missing = "no format is named\n\nhelp: write `#[pagetable(format = \"…\")]` with the name of a format that \
-                       ptgen ships or the path of a `.ptf` file";
-        arguments.format = format.ok_or_else(|| syn::Error::new(whole, missing))?;
-        Ok(arguments)
+        Ok(())
     }
-}
 
-/// One argument.
-enum Argument {
-    Format(LitStr),
-    Features(Vec<(String, Setting)>),
-    Parameters { values: Vec<(String, Value)>, choices: Vec<(String, BTreeMap<String, u128>)> },
-    Root(Ident),
-    Range(Ident),
-    Crate(Path),
-    Debug,
-}
-
-impl Parse for Argument {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        if input.parse::<Option<Token![crate]>>()?.is_some() {
-            return Ok(Self::Crate(after_equals(input)?));
-        }
-        let name: Ident = input.parse()?;
-        match name.to_string().as_str() {
-            "format" => Ok(Self::Format(after_equals(input)?)),
-            "features" => Ok(Self::Features(list(input, feature)?)),
-            "parameters" => parameters(input),
-            "root" => Ok(Self::Root(after_equals(input)?)),
-            "range" => Ok(Self::Range(after_equals(input)?)),
-            "debug" => Ok(Self::Debug),
-            other => {
-                let known = "`format`, `features`, `parameters`, `root`, `range`, `crate` and `debug`";
-                Err(syn::Error::new(name.span(), format!("there is no argument `{other}`\n\nnote: there are {known}")))
+    /// `parameters(width = 46, bits = runtime, memory_type(write_combining = 1))`
+    fn parameters(&mut self, input: ParseStream<'_>) -> Result<()> {
+        let content;
+        parenthesized!(content in input);
+        while !content.is_empty() {
+            let name: Ident = content.parse()?;
+            if content.peek(syn::token::Paren) {
+                let numbers = list(&content, &|input| input.parse::<LitInt>()?.base10_parse::<u128>())?;
+                let choices = self.binding.choices.entry(name.to_string()).or_default();
+                choices.extend(numbers.iter().map(|(choice, number)| (choice.to_string(), *number)));
+                self.names.extend(numbers.into_iter().map(|(choice, _)| choice));
+            } else {
+                content.parse::<Token![=]>()?;
+                let value = if content.peek(LitInt) {
+                    Value::Fixed(content.parse::<LitInt>()?.base10_parse()?)
+                } else {
+                    let word: Ident = content.parse()?;
+                    if word != "runtime" {
+                        return Err(Error::new(word.span(), "expected a number or `runtime`"));
+                    }
+                    Value::Runtime
+                };
+                self.binding.parameters.insert(name.to_string(), value);
+            }
+            self.names.push(name);
+            if !content.is_empty() {
+                content.parse::<Token![,]>()?;
             }
         }
+        Ok(())
+    }
+
+    /// The place of the first name that a complaint mentions.
+    pub fn span_of(&self, message: &str) -> Option<Span> {
+        self.names.iter().find(|name| message.contains(&format!("`{name}`"))).map(Ident::span)
     }
 }
 
-/// `= x`
-fn after_equals<T: Parse>(input: ParseStream<'_>) -> syn::Result<T> {
-    input.parse::<Token![=]>()?;
-    input.parse()
-}
-
-/// `(x, y, …)`
-fn list<T>(input: ParseStream<'_>, item: fn(ParseStream<'_>) -> syn::Result<T>) -> syn::Result<Vec<T>> {
-    let inside;
-    parenthesized!(inside in input);
-    Ok(Punctuated::<T, Token![,]>::parse_terminated_with(&inside, item)?.into_iter().collect())
-}
-
-/// `name = on`
-fn feature(input: ParseStream<'_>) -> syn::Result<(String, Setting)> {
-    let name: Ident = input.parse()?;
-    let setting: Ident = after_equals(input)?;
-    let value = match setting.to_string().as_str() {
-        "on" => Setting::On,
-        "off" => Setting::Off,
-        "runtime" => Setting::Runtime,
-        other => {
-            let message = format!("a feature cannot be `{other}`\n\nhelp: `{name} = on`, `off` or `runtime`");
-            return Err(syn::Error::new(setting.span(), message));
-        }
-    };
-    Ok((name.to_string(), value))
-}
-
-/// `(width = 46, bits = runtime, memory_type(write_combining = 1))`
-fn parameters(input: ParseStream<'_>) -> syn::Result<Argument> {
-    let (mut values, mut choices) = (Vec::new(), Vec::new());
-    for parameter in list(input, parameter)? {
-        match parameter {
-            Parameter::Value(name, value) => values.push((name, value)),
-            Parameter::Choice(name, numbers) => choices.push((name, numbers)),
+/// `(a = x, b = y)`
+fn list<T>(input: ParseStream<'_>, value: &dyn Fn(ParseStream<'_>) -> Result<T>) -> Result<Vec<(Ident, T)>> {
+    let content;
+    parenthesized!(content in input);
+    let mut items = Vec::new();
+    while !content.is_empty() {
+        let name: Ident = content.parse()?;
+        content.parse::<Token![=]>()?;
+        items.push((name, value(&content)?));
+        if !content.is_empty() {
+            content.parse::<Token![,]>()?;
         }
     }
-    Ok(Argument::Parameters { values, choices })
+    Ok(items)
 }
 
-enum Parameter {
-    Value(String, Value),
-    Choice(String, BTreeMap<String, u128>),
-}
-
-fn parameter(input: ParseStream<'_>) -> syn::Result<Parameter> {
-    let name: Ident = input.parse()?;
-    if input.peek(syn::token::Paren) {
-        let numbers = list(input, |input| {
-            let name: Ident = input.parse()?;
-            Ok((name.to_string(), after_equals::<LitInt>(input)?.base10_parse()?))
-        })?;
-        return Ok(Parameter::Choice(name.to_string(), numbers.into_iter().collect()));
+/// The path as it is seen from within any module.
+fn absolute(path: &Path) -> Result<TokenStream> {
+    let first = path.segments.first().map(|segment| segment.ident.to_string()).unwrap_or_default();
+    match first.as_str() {
+        "self" | "super" => Err(Error::new_spanned(path, "expected a path from the root: `crate::…` or `::…`")),
+        _ if path.leading_colon.is_some() || first == "crate" => Ok(path.to_token_stream()),
+        _ => Ok(quote!(::#path)),
     }
-    input.parse::<Token![=]>()?;
-    if let Some(word) = input.parse::<Option<Ident>>()? {
-        if word == "runtime" {
-            return Ok(Parameter::Value(name.to_string(), Value::Runtime));
+}
+
+/// The module that the attribute stands on.
+pub struct Module {
+    attributes: Vec<Attribute>,
+    visibility: Visibility,
+    name: Ident,
+    items: TokenStream,
+}
+
+impl Parse for Module {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let attributes = input.call(Attribute::parse_outer)?;
+        let visibility = input.parse()?;
+        let expected = "expected a module with a body: `pub mod name {}`";
+        input.parse::<Token![mod]>().map_err(|error| Error::new(error.span(), expected))?;
+        let name = input.parse()?;
+        match input.parse::<TokenTree>() {
+            Ok(TokenTree::Group(body)) if body.delimiter() == Delimiter::Brace && input.is_empty() => {
+                Ok(Self { attributes, visibility, name, items: body.stream() })
+            }
+            _ => Err(Error::new(Ident::span(&name), expected)),
         }
-        let message = format!("a parameter cannot be `{word}`\n\nhelp: `{name} = 12`, or `runtime`");
-        return Err(syn::Error::new(word.span(), message));
     }
-    let number: LitInt = input.parse()?;
-    Ok(Parameter::Value(name.to_string(), Value::Fixed(number.base10_parse()?)))
+}
+
+impl Module {
+    /// Where the code goes.
+    pub fn options(&self) -> Options {
+        let Self { attributes, visibility, name, items } = self;
+        Options {
+            attributes: quote!(#(#attributes)*),
+            visibility: visibility.to_token_stream(),
+            name: name.clone(),
+            items: items.clone(),
+            ..Options::default()
+        }
+    }
 }

@@ -1,26 +1,30 @@
-//! Expansions as files that a person can read and a compiler error can point into.
+//! The expansion as a file that can be read, and that the compiler's messages point into.
 
-use std::path::Path;
+use std::path::PathBuf;
 
-use proc_macro2::{Literal, TokenStream};
-use ptdsl::emit::Options;
+use proc_macro2::TokenStream;
+use ptdsl::emit::{Options, text};
 use quote::quote;
 
-/// Whether the environment asks for it.
-pub fn is_wanted() -> bool {
-    std::env::var_os("PTGEN_DEBUG").is_some_and(|value| !value.is_empty() && value != "0")
+/// The module; through a file, if that was asked for and can be written.
+pub fn written(asked: bool, options: &Options, module: TokenStream) -> TokenStream {
+    let environment = std::env::var("PTGEN_DEBUG").is_ok_and(|value| !value.is_empty() && value != "0");
+    if !asked && !environment {
+        return module;
+    }
+    let package = std::env::var("CARGO_CRATE_NAME").unwrap_or_else(|_| "crate".into());
+    let path = folder().join(format!("{package}-{}.rs", options.name));
+    let written = std::fs::create_dir_all(folder()).and_then(|()| std::fs::write(&path, text(module.clone())));
+    match (written, path.to_str()) {
+        (Ok(()), Some(path)) => quote!(::core::include!(#path);),
+        _ => module,
+    }
 }
 
-/// Writes the expansion to a file and includes it. If that fails, the expansion itself will do.
-pub fn written(tokens: &TokenStream, options: &Options) -> TokenStream {
-    let Ok(file) = syn::parse2::<syn::File>(tokens.clone()) else { return tokens.clone() };
-    let client = std::env::var("CARGO_CRATE_NAME").unwrap_or_else(|_| "client".to_owned());
-    let path = Path::new(env!("OUT_DIR")).join(format!("{client}-{}.rs", options.name));
-    let header = format!("// The expansion of `{}` from {}, formatted. Written anew with each build.\n\n", options.name, options.file);
-    if std::fs::write(&path, header + &prettyplease::unparse(&file)).is_err() {
-        return tokens.clone();
-    }
-    let path = Literal::string(&path.to_string_lossy());
-    let crate_path = &options.crate_path;
-    quote!(#crate_path::__::core::include!(#path);)
+/// `ptgen` beside the folder that the compiler writes to; without one, among the temporary files.
+fn folder() -> PathBuf {
+    let mut arguments = std::env::args_os().skip_while(|argument| argument != "--out-dir");
+    let out = arguments.nth(1).map(PathBuf::from);
+    let target = out.as_deref().and_then(std::path::Path::parent);
+    target.map_or_else(std::env::temp_dir, PathBuf::from).join("ptgen")
 }

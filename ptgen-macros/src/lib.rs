@@ -1,114 +1,100 @@
-//! The attribute of ptgen: arguments, where the format comes from, and a call into `ptdsl`.
+//! The attribute of ptgen: it reads its arguments, finds the format and hands over to `ptdsl`.
 //!
-//! Clients depend on `ptgen`, which re-exports it.
+//! It never panics and prints nothing: what is wrong becomes errors at the attribute, and a module with the usual names,
+//! so that one mistake does not become many.
 
 mod arguments;
 mod debug;
 mod source;
 
 use proc_macro::TokenStream;
-use proc_macro2::TokenStream as Tokens;
-use ptdsl::emit::{self, Options};
-use quote::{ToTokens as _, quote};
-use syn::{ItemMod, parse_quote};
+use proc_macro2::Span;
+use ptdsl::diagnostic::{Diagnostic, render};
+use ptdsl::emit;
+use quote::quote;
 
-use arguments::Arguments;
+use arguments::{Arguments, Module};
+use source::Source;
 
-/// Fills a module with the page tables of a format.
+/// Turns a module into page tables of a format.
 ///
-/// ```ignore
-/// #[ptgen::pagetable(format = "x86_64_5level")]
-/// pub mod kernel {}
-/// ```
+/// `#[pagetable(format = "…")] pub mod kernel {}` fills the module with the types of a format: `PageTable`, `Attributes`,
+/// `Change`, `Format`, `Root`, `LEVELS`, one type for each level and one for each enumeration. What the module contains
+/// already is kept. Arguments:
 ///
-/// # Arguments
-///
-/// - `format = "name"`: a format that ptgen ships. `format = "path/to/file.ptf"`: a file of the client's, relative to the
-///   folder of its `Cargo.toml`; what contains a `/` or ends in `.ptf` is a path. Of a file with several formats, the last
-///   one is taken, or `file.ptf#name`. A changed file rebuilds the client.
-/// - `features(a = on, b = off, c = runtime)`: properties of the machine. A feature that is not named has its usual
-///   setting, which `ptdsl show` lists. What is decided at run time is an argument of `Format::new`.
-/// - `parameters(width = 46, bits = runtime, memory_type(write_combining = 1))`: numbers, and numbers of a choice bound anew.
-///   A parameter that is not named has the last value of its set.
-/// - `root = level`, `range = name`: which level the root is, and which range of VA the tables are for, where the format
-///   leaves a choice. Without `range` it is the first.
-/// - `crate = ::path`: where `ptgen` is, if the client has renamed it.
-/// - `debug`: writes the expansion to a file and includes that, so that errors point into code that can be read. With
-///   `PTGEN_DEBUG=1` in the environment every module does.
-///
-/// # What the module holds
-///
-/// `PageTable`, the tables, with all operations; `Attributes`, what leaves say, and `Change`, what to change of it; an
-/// enumeration for each attribute with names, such as `MemoryType`; `Format`, the format as a value; a type for each level;
-/// and what the client wrote in it. `cargo run -p ptdsl -- expand FORMAT` prints it.
+/// - `format = "name"`: a format that ships with ptgen. `format = "dir/file.ptf"`: a file of the client's, relative to the
+///   manifest; if it describes several formats, `"dir/file.ptf#name"`.
+/// - `features(a = on, b = off, c = runtime)`: what the machine has, or that it is decided when a table is made.
+/// - `parameters(width = 46, bits = runtime, memory_type(write_back = 1))`: numbers of the machine, and numbers of names.
+/// - `root = level`, `range = name`: which root and which range of VA, where the format leaves a choice.
+/// - `crate = ::path`: where ptgen is, if not at `::ptgen`.
+/// - `debug`: writes the expansion to a file in the target folder and includes it from there, so that the compiler's
+///   messages point into it. `PTGEN_DEBUG=1` in the environment does so for all.
 #[proc_macro_attribute]
 pub fn pagetable(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    expand(arguments.into(), item.into()).into()
-}
-
-/// The module, filled; or the errors, and a module with the public names so that no others follow.
-fn expand(arguments: Tokens, item: Tokens) -> Tokens {
-    let module = match module(item) {
+    let module = match syn::parse::<Module>(item.clone()) {
         Ok(module) => module,
-        Err(error) => return error.to_compile_error(),
+        Err(error) => {
+            let (error, item) = (error.to_compile_error(), proc_macro2::TokenStream::from(item));
+            return quote!(#error #item).into();
+        }
     };
-    let (arguments, complaint) = match syn::parse2::<Arguments>(arguments) {
-        Ok(arguments) => (Some(arguments), None),
-        Err(error) => (None, Some(error)),
-    };
-    let options = options(&module, arguments.as_ref());
-    let done = match (&arguments, complaint) {
-        (Some(arguments), None) => fill(arguments, options.clone()),
-        (_, complaint) => Err(complaint.into_iter().collect()),
-    };
-    done.unwrap_or_else(|errors| {
-        let errors = errors.iter().map(syn::Error::to_compile_error);
-        let skeleton = emit::skeleton(&options);
-        quote!(#(#errors)* #skeleton)
-    })
-}
-
-/// Parses the item that the attribute is on.
-fn module(item: Tokens) -> syn::Result<ItemMod> {
-    let module: ItemMod = syn::parse2(item.clone()).map_err(|_| {
-        syn::Error::new_spanned(&item, "`pagetable` is for a module\n\nhelp: write `pub mod kernel {}` below it")
-    })?;
-    if module.content.is_none() {
-        let name = &module.ident;
-        let message = format!("the module has no body\n\nhelp: write `mod {name} {{}}`; the attribute fills it");
-        return Err(syn::Error::new_spanned(&module, message));
+    let mut errors = Vec::new();
+    let arguments = Arguments::parse(arguments.into(), &mut errors);
+    let mut options = module.options();
+    if let Some(path) = &arguments.crate_path {
+        options.crate_path = path.clone();
     }
-    Ok(module)
+    let expanded = expand(&arguments, &mut options, &mut errors);
+    let errors = errors.iter().map(syn::Error::to_compile_error);
+    quote!(#(#errors)* #expanded).into()
 }
 
-/// What does not depend on the format.
-fn options(module: &ItemMod, arguments: Option<&Arguments>) -> Options {
-    let attributes = &module.attrs;
-    let items = module.content.iter().flat_map(|(_, items)| items);
-    let crate_path = arguments.and_then(|arguments| arguments.crate_path.clone()).unwrap_or_else(|| parse_quote!(::ptgen));
-    Options {
-        attributes: quote!(#(#attributes)*),
-        visibility: module.vis.to_token_stream(),
-        name: module.ident.clone(),
-        items: quote!(#(#items)*),
-        crate_path: crate_path.to_token_stream(),
-        ..Options::default()
-    }
-}
-
-/// Finds, proves, binds and expands the format.
-fn fill(arguments: &Arguments, mut options: Options) -> Result<Tokens, Vec<syn::Error>> {
-    let at = |message: String| vec![syn::Error::new(arguments.format.span(), message)];
-    let source = source::find(&arguments.format.value()).map_err(at)?;
-    options.file.clone_from(&source.compiled.name);
-    let rendered = |problems: &[ptdsl::diagnostic::Diagnostic]| {
-        let text = ptdsl::diagnostic::render(&source.compiled.name, &source.compiled.text, problems, false);
-        at(format!("the format cannot be used\n\n{}", text.trim_end()))
+/// The module, filled; or its skeleton, with at least one error.
+fn expand(
+    arguments: &Arguments,
+    options: &mut emit::Options,
+    errors: &mut Vec<syn::Error>,
+) -> proc_macro2::TokenStream {
+    let source = match arguments.format.as_ref().map(Source::find) {
+        Some(Ok(source)) => source,
+        Some(Err(error)) => {
+            errors.push(error);
+            return emit::skeleton(options, None);
+        }
+        None => return emit::skeleton(options, None),
     };
-    let description = source.description().map_err(at)?;
-    let family = ptdsl::bind(description, &arguments.binding).map_err(|problems| rendered(&problems))?;
-    let tokens = emit::expand(&family, &options).map_err(|problems| rendered(&problems))?;
-    let tracked = source.tracked(&options.crate_path);
-    let tokens = quote!(#tokens #tracked);
-    if arguments.debug || debug::is_wanted() { Ok(debug::written(&tokens, &options)) } else { Ok(tokens) }
+    options.file = source.file.clone();
+    let tracking = source.tracking();
+    let compiled = ptdsl::compile(&source.file, &source.text);
+    let description = source.pick(&compiled);
+    let shown = |problems: &[Diagnostic]| -> Vec<syn::Error> {
+        let one = |problem: &Diagnostic| {
+            let text = render(&source.file, &source.text, core::slice::from_ref(problem), false);
+            let text = text.trim_end().strip_prefix("error").map_or(text.trim_end(), |rest| rest);
+            syn::Error::new(arguments.span_of(&problem.message).unwrap_or(source.span), text)
+        };
+        problems.iter().map(one).collect()
+    };
+    let result = match &description {
+        _ if !compiled.diagnostics.is_empty() => Err(shown(&compiled.diagnostics)),
+        Err(error) => Err(vec![error.clone()]),
+        Ok(description) => ptdsl::bind(description, &arguments.binding)
+            .and_then(|family| emit::expand(&family, options))
+            .map_err(|problems| shown(&problems)),
+    };
+    let module = match result {
+        Ok(module) if errors.is_empty() => debug::written(arguments.debug, options, module),
+        Ok(_) => emit::skeleton(options, description.ok()),
+        Err(complaints) => {
+            errors.extend(complaints);
+            emit::skeleton(options, description.ok())
+        }
+    };
+    quote!(#tracking #module)
+}
+
+/// Where a complaint points if nothing better is known.
+fn call_site() -> Span {
+    Span::call_site()
 }

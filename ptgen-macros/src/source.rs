@@ -1,82 +1,95 @@
-//! From what the attribute calls a format to a description in which nothing is wrong.
+//! Where a format comes from: a name means one that ships with ptgen, a path means a file of the client's.
 
-use std::path::Path;
-
-use proc_macro2::{Literal, TokenStream};
-use ptdsl::Compiled;
+use proc_macro2::{Span, TokenStream};
+use ptdsl::compile::Compiled;
 use ptdsl::diagnostic::nearest;
 use ptdsl::resolve::Description;
 use quote::quote;
+use syn::{Error, LitStr};
 
-/// A compiled format file.
+/// A format file, and which of its formats is meant.
 pub struct Source {
-    /// What became of it.
-    pub compiled: Compiled,
-    /// Which format of it.
-    wanted: Option<String>,
-    /// The path from the client's folder, if it is the client's.
-    path: Option<String>,
-}
-
-/// Finds and compiles the file. What contains a `/` or ends in `.ptf` is a path, everything else a name; neither is tried
-/// as the other.
-pub fn find(format: &str) -> Result<Source, String> {
-    let (path, wanted) = match format.split_once('#') {
-        Some((path, name)) => (path, Some(name.to_owned())),
-        None => (format, None),
-    };
-    if path.contains('/') || path.ends_with(".ptf") {
-        let text = read(path)?;
-        return Ok(Source { compiled: ptdsl::compile(path, &text), wanted, path: Some(path.to_owned()) });
-    }
-    let Some(builtin) = ptgen_formats::format(format) else { return Err(unknown(format)) };
-    let compiled = ptdsl::compile(builtin.file, builtin.text);
-    Ok(Source { compiled, wanted: Some(format.to_owned()), path: None })
+    /// How it is called in messages and documentation.
+    pub file: String,
+    pub text: String,
+    /// The place of the argument.
+    pub span: Span,
+    /// The format, if it was named.
+    format: Option<String>,
+    /// It is a file of the client's: changes of it are changes of the client.
+    tracked: bool,
 }
 
 impl Source {
-    /// The description that is meant: the one that is named, else the last format of the file.
-    pub fn description(&self) -> Result<&Description, String> {
-        if !self.compiled.diagnostics.is_empty() {
-            return Err(format!("the format file has mistakes\n\n{}", self.compiled.rendered(false).trim_end()));
+    /// The source that an argument names.
+    pub fn find(argument: &LitStr) -> Result<Self, Error> {
+        let (value, span) = (argument.value(), argument.span());
+        let (path, fragment) = value.split_once('#').map_or((value.as_str(), None), |(path, name)| (path, Some(name)));
+        if !path.contains('/') && !path.ends_with(".ptf") {
+            return Self::built_in(&value, span);
         }
-        let Some(wanted) = &self.wanted else {
-            return self.compiled.formats().last().ok_or_else(|| format!("there is no format in {}", self.compiled.name));
+        let error = |text: String| Error::new(span, text);
+        if path.starts_with('/') {
+            return Err(error(format!("`{path}` is absolute; expected a path relative to the manifest of this crate")));
+        }
+        let folder = std::env::var("CARGO_MANIFEST_DIR").map_err(|_| {
+            error("CARGO_MANIFEST_DIR is not set, so a path means nothing; `ptdsl expand` works without cargo".into())
+        })?;
+        let text = std::fs::read_to_string(format!("{folder}/{path}"))
+            .map_err(|problem| error(format!("cannot read `{path}` beside the manifest of this crate: {problem}")))?;
+        Ok(Self { file: path.into(), text, span, format: fragment.map(Into::into), tracked: true })
+    }
+
+    fn built_in(name: &str, span: Span) -> Result<Self, Error> {
+        let Some(found) = ptgen_formats::format(name) else {
+            let names = || ptgen_formats::FORMATS.iter().map(|format| format.name);
+            let near = nearest(name, names()).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+            let names = names().collect::<Vec<_>>().join(", ");
+            let text = format!(
+                "no format `{name}` ships with ptgen{near}\nexpected one of {names}\nor a path, which has a `/` in it or ends \
+                 in .ptf"
+            );
+            return Err(Error::new(span, text));
         };
-        self.compiled.formats().find(|format| format.name.value == *wanted).ok_or_else(|| {
-            let known: Vec<_> = self.compiled.formats().map(|format| format.name.value.as_str()).collect();
-            let file = &self.compiled.name;
-            format!("there is no format `{wanted}` in {file}\n\nnote: there are {}", known.join(", "))
+        let (file, text) = (found.file.to_owned(), found.text.to_owned());
+        Ok(Self { file, text, span, format: Some(name.to_owned()), tracked: false })
+    }
+
+    /// The description that is meant: the one named, or the only one.
+    pub fn pick<'a>(&self, compiled: &'a Compiled) -> Result<&'a Description, Error> {
+        use ptdsl::tree::FormatKind;
+        let formats = || compiled.descriptions.iter().filter(|it| it.kind == FormatKind::Format);
+        let names = formats().map(|it| it.name.value.as_str()).collect::<Vec<_>>();
+        let file = &self.file;
+        let found = match &self.format {
+            Some(wanted) => formats().find(|it| it.name.value == *wanted),
+            None if names.len() == 1 => formats().next(),
+            None => None,
+        };
+        found.ok_or_else(|| {
+            let text = match (&self.format, names.first()) {
+                (_, None) => format!("{file} describes no format"),
+                (Some(wanted), _) => {
+                    let near = nearest(wanted, names.iter().copied());
+                    let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+                    format!("{file} describes no format `{wanted}`{near}\nexpected one of {}", names.join(", "))
+                }
+                (None, Some(first)) => {
+                    format!("{file} describes {}\nname one of them: `{file}#{first}`", names.join(", "))
+                }
+            };
+            Error::new(self.span, text)
         })
     }
 
-    /// What makes the compiler look at the client's file again when it changes.
-    pub fn tracked(&self, crate_path: &TokenStream) -> Option<TokenStream> {
-        let path = Literal::string(&format!("/{}", self.path.as_ref()?));
-        let core = quote!(#crate_path::__::core);
-        Some(quote! {
-            const _: &[#core::primitive::u8] =
-                #core::include_bytes!(#core::concat!(#core::env!("CARGO_MANIFEST_DIR"), #path));
-        })
+    /// What makes cargo look at the file, and at the environment, when it decides what to build.
+    pub fn tracking(&self) -> TokenStream {
+        let path = format!("/{}", self.file);
+        let file = self.tracked.then(|| {
+            quote!(
+                const _: &[u8] = ::core::include_bytes!(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), #path));
+            )
+        });
+        quote!(#file const _: ::core::option::Option<&str> = ::core::option_env!("PTGEN_DEBUG");)
     }
-}
-
-/// Reads a file of the client's.
-fn read(path: &str) -> Result<String, String> {
-    let folder = std::env::var_os("CARGO_MANIFEST_DIR")
-        .ok_or("CARGO_MANIFEST_DIR is not set, and format files are found from there\n\nhelp: build with Cargo")?;
-    std::fs::read_to_string(Path::new(&folder).join(path)).map_err(|error| {
-        format!("cannot read {path}: {error}\n\nnote: paths are relative to the folder of the client's Cargo.toml")
-    })
-}
-
-/// A name that no format has.
-fn unknown(name: &str) -> String {
-    let known: Vec<_> = ptgen_formats::FORMATS.iter().map(|format| format.name).collect();
-    let mut message = format!("there is no format `{name}`\n");
-    if let Some(near) = nearest(name, known.iter().copied()) {
-        message += &format!("\nhelp: did you mean `{near}`?");
-    }
-    message += &format!("\nnote: ptgen ships {}", known.join(", "));
-    message + "\nnote: a file of your own is named by its path, such as \"formats/mine.ptf\""
 }

@@ -48,7 +48,8 @@ fn slots(plan: &Plan<'_>) -> Vec<Slot> {
     let mut slots: Vec<Slot> = slots.collect();
     if plan.software != 0 {
         let bits = super::show::hexadecimal(plan.software);
-        let docs = docs::line(&format!("Bits that are the client's in every leaf, where they stand in the word: {bits}."));
+        let docs =
+            docs::line(&format!("Bits that are the client's in every leaf, where they stand in the word: {bits}."));
         slots.push(Slot { name: "software".into(), docs, of: quote!(u64), initial: quote!(0) });
     }
     slots
@@ -121,7 +122,9 @@ fn presets(plan: &Plan<'_>) -> TokenStream {
     });
     let all = plan.attributes.len() + usize::from(plan.software != 0);
     let rest = (set.len() < all).then(|| quote!(..Self::new()));
-    let uses = |parameter: &str| set.iter().any(|(_, value)| value.to_string().split_whitespace().any(|part| part == parameter));
+    let uses = |parameter: &str| {
+        set.iter().any(|(_, value)| value.to_string().split_whitespace().any(|part| part == parameter))
+    };
     let parameters = ["write", "execute", "user"].map(|parameter| {
         let shown = if uses(parameter) { name(parameter) } else { name("_") };
         quote!(#shown: bool)

@@ -27,11 +27,8 @@ impl Body {
 
     /// One body out of those of all cases. `None` without cases.
     pub(crate) fn merged(plan: &Plan<'_>, extra: &[Dim], cases: Vec<Case<Self>>) -> Option<Self> {
-        let value_cases = cases.iter().map(|case| Case {
-            member: case.member,
-            at: case.at.clone(),
-            value: case.value.value.clone(),
-        });
+        let value_cases =
+            cases.iter().map(|case| Case { member: case.member, at: case.at.clone(), value: case.value.value.clone() });
         let value = plan.of_cases(extra, value_cases.collect())?;
         Some(Self {
             before: merged_checks(plan, extra, &cases, |body| &body.before),

@@ -79,7 +79,11 @@ impl Formula {
             Test::Always => Self::Known(true),
             Test::Never => Self::Known(false),
             Test::Equal { mask, value } => {
-                if value & !mask == 0 { Self::Equal(Cube::new(*mask, *value)) } else { Self::Known(false) }
+                if value & !mask == 0 {
+                    Self::Equal(Cube::new(*mask, *value))
+                } else {
+                    Self::Known(false)
+                }
             }
             Test::Address { .. } => return None,
             Test::Not(test) => Self::of(test)?.negated(),
@@ -493,11 +497,8 @@ mod tests {
 
     #[test]
     fn parameters_stay_in_the_mask() {
-        let above = ParametricBits {
-            bits: 0xf_f000,
-            parameter: "width".into(),
-            rule: ParametricRule::AtOrAbove { shift: 0 },
-        };
+        let above =
+            ParametricBits { bits: 0xf_f000, parameter: "width".into(), rule: ParametricRule::AtOrAbove { shift: 0 } };
         let bit = ParametricBits { bits: 0xff_f000, parameter: "c_bit".into(), rule: ParametricRule::NotAt };
         let mask = Mask { fixed: 0xf0_0080, parametric: vec![above, bit] };
         let formula = Formula::all(vec![equal(1, 1), Formula::equal(&mask, 0)]);

@@ -49,11 +49,7 @@ pub(crate) fn module(plan: &Plan<'_>) -> TokenStream {
             text.extend(part.iter().map(|line| line.trim().to_owned()));
         }
     }
-    let text = text.into_iter().map(|line| {
-        let line = if line.is_empty() { line } else { format!(" {line}") };
-        quote!(#![doc = #line])
-    });
-    quote!(#(#text)*)
+    lines(text)
 }
 
 /// The documentation of a level.
@@ -112,9 +108,10 @@ fn source_bits(format: &Format, layout: &Layout, source: &Source, name: &str) ->
     let fields: Vec<&Field> =
         names.iter().filter_map(|name| layout.fields.iter().find(|field| field.name == *name)).collect();
     let text: Vec<String> = fields.iter().map(|field| field_bits(field)).collect();
-    let row = layout.rows.iter().find(|row| {
-        matches!(&row.content, Content::Field { name, .. } if names.contains(&name.as_str()))
-    });
+    let row = layout
+        .rows
+        .iter()
+        .find(|row| matches!(&row.content, Content::Field { name, .. } if names.contains(&name.as_str())));
     (text.join(", "), row.map(|row| row.line))
 }
 

@@ -109,11 +109,7 @@ impl Expr {
     }
 
     /// The constant operands folded into one by `fold`, and the others.
-    fn fold(
-        operands: Vec<Self>,
-        start: u128,
-        fold: impl Fn(u128, u128) -> u128,
-    ) -> (u128, Vec<Self>) {
+    fn fold(operands: Vec<Self>, start: u128, fold: impl Fn(u128, u128) -> u128) -> (u128, Vec<Self>) {
         let mut constant = start;
         let mut rest = Vec::new();
         for operand in operands {
@@ -163,11 +159,7 @@ impl Expr {
     }
 
     fn single(op: Op, mut operands: Vec<Self>) -> Self {
-        if operands.len() == 1 {
-            operands.remove(0)
-        } else {
-            Self::Op(op, operands)
-        }
+        if operands.len() == 1 { operands.remove(0) } else { Self::Op(op, operands) }
     }
 
     /// `self << by`; a negative number shifts right.
@@ -329,9 +321,7 @@ impl Expr {
             _ => unreachable!("no operands"),
         };
         let fold = |start: u64, f: fn(u64, u64) -> u64| match self {
-            Self::Op(_, operands) => operands
-                .iter()
-                .fold(start, |so_far, next| f(so_far, next.value(variables))),
+            Self::Op(_, operands) => operands.iter().fold(start, |so_far, next| f(so_far, next.value(variables))),
             _ => unreachable!("no operands"),
         };
         match self {

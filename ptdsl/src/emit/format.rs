@@ -54,7 +54,8 @@ fn decided(plan: &Plan<'_>) -> Vec<Decided> {
 fn definition(plan: &Plan<'_>, decided: &[Decided]) -> TokenStream {
     let format_name = plan.first().map_or("", |format| &format.name);
     let line = plan.first().map_or(0, |format| format.line);
-    let docs = docs::line(&format!("The format `{format_name}`, as the client bound it. ({})", docs::place(plan, line)));
+    let docs =
+        docs::line(&format!("The format `{format_name}`, as the client bound it. ({})", docs::place(plan, line)));
     let derives = docs::derives();
     if decided.is_empty() {
         return quote! {
@@ -239,7 +240,11 @@ fn extend(range: &crate::model::Range) -> Expr {
         Extension::Sign => {
             let by = 64 - range.width as i32;
             let signed = position().shifted(by).cast("i64").shifted(-by).cast("u64");
-            if range.tag.is_none() { signed } else { Expr::bit_and(vec![signed, Expr::Bits(above | ones(range.width))]) }
+            if range.tag.is_none() {
+                signed
+            } else {
+                Expr::bit_and(vec![signed, Expr::Bits(above | ones(range.width))])
+            }
         }
         Extension::Zero => translated,
         Extension::Ones => Expr::bit_or(vec![Expr::Bits(above), translated]),
@@ -257,8 +262,9 @@ fn output_last<'a>(plan: &Plan<'a>, format: &'a Format) -> Expr {
             for field in leaf.layout.fields.iter().filter(|field| moving_bit(field).is_some()) {
                 limits.extend(field.at.as_ref().map(width));
             }
-            let held = super::scatter::value_bits(&leaf.layout.output);
-            let lowest = held.trailing_zeros();
+            let stored = super::words::stored(&leaf.layout.output, &leaf.layout.reserved);
+            let held = super::scatter::value_bits(&stored);
+            let lowest = held.trailing_zeros().min(63);
             let end = (held >> lowest).trailing_ones() + lowest;
             if matches!(leaf.layout.output_width, Bits::Fixed(reach) if end < reach) || held >> end != 0 {
                 limits.push(Expr::number(end));

@@ -73,11 +73,7 @@ impl<'a> Kinds<'a> {
     }
 
     /// What holds for the leaf word `w`.
-    pub(crate) fn merged(
-        &self,
-        plan: &Plan<'a>,
-        each: &mut dyn FnMut(&'a Format, usize, Leaf<'a>) -> Expr,
-    ) -> Expr {
+    pub(crate) fn merged(&self, plan: &Plan<'a>, each: &mut dyn FnMut(&'a Format, usize, Leaf<'a>) -> Expr) -> Expr {
         let cases = self.all().map(|(member, place, coordinate, leaf)| Case {
             member,
             at: vec![coordinate],
@@ -117,11 +113,8 @@ impl<'a> Kinds<'a> {
         each: &mut dyn FnMut(&'a Format, Leaf<'a>) -> Body,
     ) -> Option<Body> {
         let firsts = self.members.iter().filter_map(|(member, _, leaves)| Some((*member, leaves.last()?.1)));
-        let cases = firsts.map(|(member, leaf)| Case {
-            member,
-            at: Vec::new(),
-            value: each(plan.format(member), leaf),
-        });
+        let cases =
+            firsts.map(|(member, leaf)| Case { member, at: Vec::new(), value: each(plan.format(member), leaf) });
         Body::merged(plan, &[], cases.collect())
     }
 
@@ -141,7 +134,8 @@ fn tests(leaves: &[Leaf<'_>]) -> Vec<Expr> {
                 Formula::All(parts) => parts,
                 other => vec![other],
             };
-            let cube = parts.iter().find_map(|part| if let Formula::Equal(cube) = part { Some(cube.clone()) } else { None });
+            let cube =
+                parts.iter().find_map(|part| if let Formula::Equal(cube) = part { Some(cube.clone()) } else { None });
             (cube.unwrap_or(Cube::new(0, 0)), parts)
         })
         .collect();
@@ -152,9 +146,9 @@ fn tests(leaves: &[Leaf<'_>]) -> Vec<Expr> {
     }
     common.parametric.clear();
     let own = parts.iter().map(|(_, own)| {
-        let own = own.iter().filter(|part| {
-            matches!(part, Formula::Equal(_)) || !parts.iter().all(|(_, others)| others.contains(part))
-        });
+        let own = own
+            .iter()
+            .filter(|part| matches!(part, Formula::Equal(_)) || !parts.iter().all(|(_, others)| others.contains(part)));
         Formula::all(own.cloned().collect()).assuming(&common).expr(&w())
     });
     own.collect()

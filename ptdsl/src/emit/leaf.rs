@@ -98,7 +98,9 @@ fn own(plan: &Plan<'_>, format: &Format, leaf: Leaf<'_>, attribute: &Attribute) 
                     let listed = group.values.iter().filter(|(_, flags)| flags.contains(&attribute.name));
                     let mask = scatter::word_bits(&pieces);
                     let codes = listed.map(|(number, _)| {
-                        let Expr::Bits(code) = scatter::scatter(&Expr::Bits(*number), &pieces, false) else { return Formula::Known(false) };
+                        let Expr::Bits(code) = scatter::scatter(&Expr::Bits(*number), &pieces, false) else {
+                            return Formula::Known(false);
+                        };
                         Formula::all(vec![Formula::Equal(Cube::new(mask, code))])
                     });
                     Formula::any(codes.collect()).expr(&w())
@@ -287,7 +289,8 @@ fn choice_bits(plan: &Plan<'_>, said: &mut Said, place: usize, group: &Group, pi
         (Some(_), None) => false,
     });
     let missing = names.iter().any(|name| written(&name.name).is_none_or(|(number, _)| number & lost != 0));
-    let number = if canonical { number } else { own_numbers(attribute, group, names.iter().map(|n| n.name.as_str()), *other) };
+    let number =
+        if canonical { number } else { own_numbers(attribute, group, names.iter().map(|n| n.name.as_str()), *other) };
     if missing || lost != 0 {
         let listed = group.values.iter().filter(|(number, _)| number & lost == 0).map(|(number, _)| *number);
         let mut listed: Vec<u128> = listed.collect();
@@ -296,7 +299,8 @@ fn choice_bits(plan: &Plan<'_>, said: &mut Said, place: usize, group: &Group, pi
         let fits = if *other {
             Expr::bit_and(vec![number.clone(), Expr::Bits(lost)]).eq(Expr::Bits(0))
         } else {
-            Expr::bit_and(vec![Expr::Op(Op::Shr, vec![Expr::Bits(set), number.clone()]), Expr::Bits(1)]).ne(Expr::Bits(0))
+            Expr::bit_and(vec![Expr::Op(Op::Shr, vec![Expr::Bits(set), number.clone()]), Expr::Bits(1)])
+                .ne(Expr::Bits(0))
         };
         said.check(place, &attribute.name, fits);
     } else if *other {
@@ -334,9 +338,10 @@ pub(crate) fn coupled(plan: &Plan<'_>, layout: &Layout, group: &Group) -> Couple
     let bits = group_bits(group);
     let lost = scatter::ones(bits) & !scatter::value_bits(&pieces);
     let flags = |meaning: &[String]| {
-        attributes.iter().enumerate().fold(0u64, |flags, (bit, place)| {
-            flags | u64::from(meaning.contains(&plan.attributes[*place].name)) << bit
-        })
+        attributes
+            .iter()
+            .enumerate()
+            .fold(0u64, |flags, (bit, place)| flags | u64::from(meaning.contains(&plan.attributes[*place].name)) << bit)
     };
     let count = attributes.len() as u32;
     let (mut flags_of, mut code_of, mut exact) = (0u64, 0u64, 0u64);
@@ -349,9 +354,11 @@ pub(crate) fn coupled(plan: &Plan<'_>, layout: &Layout, group: &Group) -> Couple
         exact |= u64::from(found.is_some()) << wanted;
         // A combination without a code: rights come first, then as little as possible beyond what is asked for.
         let right = |flags: u64| {
-            attributes.iter().enumerate().filter(|(_, place)| plan.attributes[**place].right).fold(0, |rights, (bit, _)| {
-                rights | flags & 1 << bit
-            })
+            attributes
+                .iter()
+                .enumerate()
+                .filter(|(_, place)| plan.attributes[**place].right)
+                .fold(0, |rights, (bit, _)| rights | flags & 1 << bit)
         };
         let nearest = || {
             sayable().min_by_key(|(_, meaning)| {
@@ -366,9 +373,10 @@ pub(crate) fn coupled(plan: &Plan<'_>, layout: &Layout, group: &Group) -> Couple
 }
 
 fn coupled_bits(plan: &Plan<'_>, said: &mut Said, coupled: &Coupled) {
-    let flags = coupled.attributes.iter().enumerate().map(|(bit, place)| {
-        Expr::var(format!("a.{}", plan.attributes[*place].name)).cast("u64").shifted(bit as i32)
-    });
+    let flags =
+        coupled.attributes.iter().enumerate().map(|(bit, place)| {
+            Expr::var(format!("a.{}", plan.attributes[*place].name)).cast("u64").shifted(bit as i32)
+        });
     let flags = Expr::bit_or(flags.collect());
     let count = 1u32 << coupled.attributes.len();
     if coupled.exact != (1u64 << count) - 1 {
@@ -381,7 +389,8 @@ fn coupled_bits(plan: &Plan<'_>, said: &mut Said, coupled: &Coupled) {
         said.checks.push(Check { places, name: plan.attributes[blamed].name.clone(), holds: fits });
     }
     let at = if coupled.bits == 1 { flags } else { Expr::Op(Op::Mul, vec![flags, Expr::number(coupled.bits)]) };
-    let code = Expr::bit_and(vec![Expr::Bits(u128::from(coupled.code_of)).shr(at), Expr::Bits(scatter::ones(coupled.bits))]);
+    let code =
+        Expr::bit_and(vec![Expr::Bits(u128::from(coupled.code_of)).shr(at), Expr::Bits(scatter::ones(coupled.bits))]);
     said.bits.push(plan.narrow(scatter::scatter(&code, &coupled.pieces, false)));
     if coupled.attributes.len() > 1 {
         said.coupled.push(coupled.clone());

@@ -106,13 +106,14 @@ fn bits<'a>(plan: &Plan<'a>, leaf: super::plan::Leaf<'a>, said: &Said) -> Body {
         let asked = Expr::bit_and(vec![Expr::var("fields"), Expr::Bits(u128::from(places))]);
         if places.is_power_of_two() { asked.eq(Expr::Bits(0)) } else { asked.ne(Expr::Bits(u128::from(places))) }
     };
-    let before = said.checks.iter().map(|check| {
-        (check.name.clone(), Expr::or(vec![unasked(check.places), check.holds.clone()]))
-    });
+    let before = said
+        .checks
+        .iter()
+        .map(|check| (check.name.clone(), Expr::or(vec![unasked(check.places), check.holds.clone()])));
     let single = leftovers(plan, leaf, said).single;
-    let after = single.into_iter().map(|(place, holds)| {
-        (plan.attributes[place].name.clone(), Expr::or(vec![unasked(1 << place), holds]))
-    });
+    let after = single
+        .into_iter()
+        .map(|(place, holds)| (plan.attributes[place].name.clone(), Expr::or(vec![unasked(1 << place), holds])));
     Body { before: before.collect(), value: Expr::bit_or(said.bits.clone()), after: after.collect() }
 }
 
@@ -124,8 +125,7 @@ fn patch<'a>(plan: &Plan<'a>, kinds: &Kinds<'a>, bits: &TokenStream) -> Vec<Meth
         body.map_or(otherwise, |body| body.value)
     };
     let count = plan.attributes.len() + usize::from(plan.software != 0);
-    let masks: Vec<Expr> =
-        (0..count).map(|place| of_first(&|said| said.masks[place].clone(), Expr::Bits(0))).collect();
+    let masks: Vec<Expr> = (0..count).map(|place| of_first(&|said| said.masks[place].clone(), Expr::Bits(0))).collect();
     let groups = all_coupled_groups(plan);
     let codes: Vec<Expr> = (0..groups)
         .map(|group| {

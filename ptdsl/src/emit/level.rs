@@ -16,8 +16,20 @@ use crate::model::{Format, Layout, LayoutKind};
 
 /// Methods that a level leaves to the format if it says nothing of its own.
 const COMMON: [&str; 14] = [
-    "is_absent", "payload_mask", "is_table", "table", "table_address", "limit", "attributes", "template", "leaf", "resize",
-    "patch", "apply", "changes_fit", "hardware",
+    "is_absent",
+    "payload_mask",
+    "is_table",
+    "table",
+    "table_address",
+    "limit",
+    "attributes",
+    "template",
+    "leaf",
+    "resize",
+    "patch",
+    "apply",
+    "changes_fit",
+    "hardware",
 ];
 
 /// What is emitted for all levels.
@@ -67,10 +79,9 @@ fn common(levels: &[Vec<Method>]) -> Vec<Method> {
 fn level(plan: &Plan<'_>, place: usize, own: &TokenStream) -> TokenStream {
     let level = &plan.levels[place];
     let (krate, of) = (plan.krate(), name(&level.type_name));
-    let below = plan.below(place).map_or_else(
-        || quote!(#krate::Floor<Format>),
-        |below| name(&below.type_name).into_token_stream(),
-    );
+    let below = plan
+        .below(place)
+        .map_or_else(|| quote!(#krate::Floor<Format>), |below| name(&below.type_name).into_token_stream());
     let docs = docs::level(plan, level);
     let number = decimal(place as u128);
     let has_tables = has_tables(plan, level);
@@ -173,8 +184,8 @@ fn absent(plan: &Plan<'_>, level: &Level) -> Vec<Method> {
     });
     let usual = plan.places(level).all(|(member, place)| ignored(plan.format(member), place) == 0);
     let is_absent = plan.at_level(level, |format, place| class(format, place, LayoutKind::Absent).expr(&w()));
-    let payload =
-        plan.at_level(level, |format, place| Expr::Bits(first_absent(format, place).map_or(0, |layout| layout.software)));
+    let payload = plan
+        .at_level(level, |format, place| Expr::Bits(first_absent(format, place).map_or(0, |layout| layout.software)));
     let seen = || vec![word(plan, "w")];
     vec![
         Method::simple("empty", Vec::new(), plan.word(), &empty).usual(empty == Expr::Bits(0)),

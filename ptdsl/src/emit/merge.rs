@@ -112,9 +112,14 @@ impl Space {
                 }
             }
         }
-        for (present, operands) in partial {
-            let some = op.of(operands);
-            result.push(self.choose(at, &present, &|label| if label == 1 { some.clone() } else { neutral.clone() }));
+        while !partial.is_empty() {
+            let (present, operands) = partial.remove(0);
+            let elsewhere: Vec<usize> = present.iter().map(|there| 1 - there).collect();
+            // What is there only where this is not is the other branch of the same choice.
+            let other =
+                partial.iter().position(|(where_, _)| *where_ == elsewhere).map(|place| partial.remove(place).1);
+            let (some, other) = (op.of(operands), other.map_or(neutral.clone(), |operands| op.of(operands)));
+            result.push(self.choose(at, &present, &|label| if label == 1 { some.clone() } else { other.clone() }));
         }
         result.push(constant);
         op.of(result)
@@ -167,9 +172,7 @@ impl Space {
             }
         }
         let labels = numbered(values);
-        self.choose(at, &labels, &|label| {
-            Expr::Number(values[labels.iter().position(|l| *l == label).unwrap_or(0)])
-        })
+        self.choose(at, &labels, &|label| Expr::Number(values[labels.iter().position(|l| *l == label).unwrap_or(0)]))
     }
 
     /// Whether a single flag or test tells the labels apart.
@@ -406,8 +409,17 @@ mod tests {
     fn numbers_follow_a_variable() {
         let points: Vec<Vec<u128>> = (25..=48).map(|bits| vec![bits]).collect();
         let space = Space { dims: vec![Dim::Number(Expr::var("f.bits"))], points };
-        let exprs: Vec<Expr> =
-            (25..=48).map(|bits| Expr::Number(if bits > 39 { 9 } else if bits > 30 { bits - 30 } else { 0 })).collect();
+        let exprs: Vec<Expr> = (25..=48)
+            .map(|bits| {
+                Expr::Number(if bits > 39 {
+                    9
+                } else if bits > 30 {
+                    bits - 30
+                } else {
+                    0
+                })
+            })
+            .collect();
         let merged = space.merge(&exprs).expect("points");
         for (point, expr) in space.points.iter().zip(&exprs) {
             assert_eq!(merged.value(&|_| point[0] as u64), expr.value(&|_| 0), "{merged:?}");
@@ -419,10 +431,7 @@ mod tests {
     #[test]
     fn tests_tell_layouts_apart() {
         let test = Expr::bit_and(vec![Expr::var("w"), Expr::Bits(0x10)]).ne(Expr::Bits(0));
-        let space = Space {
-            dims: vec![Dim::Tests(vec![test, Expr::Bool(true)])],
-            points: vec![vec![0], vec![1]],
-        };
+        let space = Space { dims: vec![Dim::Tests(vec![test, Expr::Bool(true)])], points: vec![vec![0], vec![1]] };
         let merged = space.merge(&[Expr::Number(16), Expr::Number(12)]).expect("points");
         assert_eq!(merged.value(&|_| 0x10), 16);
         assert_eq!(merged.value(&|_| 0), 12);

@@ -118,7 +118,8 @@ fn same_field(moves: &mut Moves, old: &Field, new: &Field) {
     for piece in &old.pieces {
         for bit in 0..piece.bits {
             let value = piece.value_low + bit;
-            let target = new.pieces.iter().find(|target| (target.value_low..target.value_low + target.bits).contains(&value));
+            let target =
+                new.pieces.iter().find(|target| (target.value_low..target.value_low + target.bits).contains(&value));
             let Some(target) = target else { continue };
             let to = target.word_low + value - target.value_low;
             moves.bit(piece.word_low + bit, to);
@@ -151,7 +152,7 @@ fn lost_field(plan: &Plan<'_>, moves: &mut Moves, format: &Format, from: Leaf<'_
 pub(crate) struct Leftovers {
     /// Those on one attribute: its place and what must hold of `word`.
     pub(crate) single: Vec<(usize, Expr)>,
-    /// Those on several at once, with the first of them to blame.
+    /// Those on several at once, with the last of them (in the lowest bits) to blame.
     pub(crate) joint: Vec<(usize, Expr)>,
 }
 
@@ -178,7 +179,7 @@ pub(crate) fn leftovers(plan: &Plan<'_>, leaf: Leaf<'_>, said: &Said) -> Leftove
                 [] => {}
                 [one] if written_by_name(plan, one) => {}
                 [one] => left.single.push((one, holds)),
-                [first, ..] => left.joint.push((first, holds)),
+                [.., last] => left.joint.push((last, holds)),
             }
         }
     }

@@ -80,7 +80,8 @@ pub(crate) struct Leaf<'a> {
 
 impl<'a> Plan<'a> {
     pub(crate) fn new(family: &'a Family, options: &'a Options) -> Self {
-        let word_bits = family.members.first().and_then(|member| member.format.levels.first()).map_or(64, |l| l.word_bits);
+        let word_bits =
+            family.members.first().and_then(|member| member.format.levels.first()).map_or(64, |l| l.word_bits);
         let mut plan = Self {
             family,
             options,
@@ -149,8 +150,10 @@ impl<'a> Plan<'a> {
 
     /// The expression that is `each(format, place of the level)` under each assignment that has the level.
     pub(crate) fn at_level(&self, level: &Level, each: impl Fn(&'a model::Format, usize) -> Expr) -> Expr {
-        let cases = self.places(level).map(|(member, place)| {
-            Case { member, at: Vec::new(), value: each(self.format(member), place) }
+        let cases = self.places(level).map(|(member, place)| Case {
+            member,
+            at: Vec::new(),
+            value: each(self.format(member), place),
         });
         self.of_cases(&[], cases.collect()).unwrap_or(Expr::Bits(0))
     }
@@ -260,10 +263,7 @@ fn space(family: &Family) -> Space {
             Some(_) => Dim::Number(name),
         }
     });
-    Space {
-        dims: dims.collect(),
-        points: family.members.iter().map(|member| member.assignment.clone()).collect(),
-    }
+    Space { dims: dims.collect(), points: family.members.iter().map(|member| member.assignment.clone()).collect() }
 }
 
 /// The levels below and with the root of the chosen range, of the member that has the most.

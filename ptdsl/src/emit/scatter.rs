@@ -23,7 +23,8 @@ pub(crate) fn gather(word: &Expr, pieces: &[Piece], except: Option<&Expr>) -> Ex
                 // A field: first moved down, then cut, unless nothing is above it.
                 let low = Expr::Bits(bits >> -distance);
                 let moved = word.clone().shifted(distance);
-                let whole = bits >> 63 == 1 && (bits >> bits.trailing_zeros()).count_ones() == 64 - bits.trailing_zeros();
+                let whole =
+                    bits >> 63 == 1 && (bits >> bits.trailing_zeros()).count_ones() == 64 - bits.trailing_zeros();
                 let bare = whole && bits.trailing_zeros() == distance.unsigned_abs();
                 return if bare { moved } else { Expr::bit_and(vec![moved, low]) };
             }
@@ -105,8 +106,16 @@ mod tests {
         word
     }
 
-    const SAMPLES: [u64; 8] =
-        [0, u64::MAX, 0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210, 1, 1 << 63, 0x5555_5555_5555_5555, 0xffff_0000_ffff];
+    const SAMPLES: [u64; 8] = [
+        0,
+        u64::MAX,
+        0x0123_4567_89ab_cdef,
+        0xfedc_ba98_7654_3210,
+        1,
+        1 << 63,
+        0x5555_5555_5555_5555,
+        0xffff_0000_ffff,
+    ];
 
     #[test]
     fn scattered_values_are_read_and_written() {

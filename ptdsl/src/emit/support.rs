@@ -128,9 +128,9 @@ impl Found<'_> {
                     continue;
                 }
                 let agree = match (&known.kind, &other.kind) {
-                    (AttributeKind::Choice { names, .. }, AttributeKind::Choice { names: others, .. }) => {
-                        others.iter().all(|other| names.iter().any(|name| name.name == other.name && name.numbers == other.numbers))
-                    }
+                    (AttributeKind::Choice { names, .. }, AttributeKind::Choice { names: others, .. }) => others
+                        .iter()
+                        .all(|other| names.iter().any(|name| name.name == other.name && name.numbers == other.numbers)),
                     (known, other) => core::mem::discriminant(known) == core::mem::discriminant(other),
                 };
                 if !agree {

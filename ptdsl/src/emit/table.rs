@@ -12,34 +12,42 @@ use super::show::{literal, name};
 use super::words::moving_bit;
 use crate::model::{Field, Format, Layout};
 
-/// The tables: a newtype around those of the runtime, which have the operations.
+/// The tables, and how they come to be.
 pub(crate) fn page_table(plan: &Plan<'_>) -> TokenStream {
-    let krate = plan.krate();
     let decided = plan.family.variables.is_empty() && plan.family.open.is_empty();
-    let (new, parameter, value) = if decided {
-        (name("new"), None, quote!(Format {}))
-    } else {
-        (name("new_with"), Some(quote!(, format: Format)), quote!(format))
-    };
+    tables(plan.krate(), decided, !decided)
+}
+
+/// A newtype around the tables of the runtime, which have the operations.
+pub(crate) fn tables(krate: &TokenStream, new: bool, new_with: bool) -> TokenStream {
     let krate_text = docs::path_text(krate);
     let about = docs::line(&format!(
         "Page tables of this format. All operations are those of [`Tree`]({krate_text}::Tree), which it dereferences to."
     ));
-    quote! {
-        #about
-        #[derive(::core::fmt::Debug)]
-        pub struct PageTable(#krate::Tree<Format>);
-        impl PageTable {
+    let constructor = |function: &str, parameter: Option<TokenStream>, value: TokenStream| {
+        let function = name(function);
+        quote! {
             /// A new root with nothing in it.
             ///
             /// # Errors
             ///
             /// There is no frame for it, or the memory refuses.
-            pub fn #new<M: #krate::Memory, A: #krate::Frames, T>(
+            pub fn #function<M: #krate::Memory, A: #krate::Frames, T>(
                 cx: &mut #krate::Context<M, A, T> #parameter
             ) -> ::core::result::Result<Self, #krate::Error> {
                 #krate::Tree::new(cx, #value).map(Self)
             }
+        }
+    };
+    let new = new.then(|| constructor("new", None, quote!(Format {})));
+    let new_with = new_with.then(|| constructor("new_with", Some(quote!(, format: Format)), quote!(format)));
+    quote! {
+        #about
+        #[derive(::core::fmt::Debug)]
+        pub struct PageTable(#krate::Tree<Format>);
+        impl PageTable {
+            #new
+            #new_with
             /// Gives every table back, the root included.
             ///
             /// # Errors
@@ -85,9 +93,12 @@ pub(crate) fn root(plan: &Plan<'_>) -> TokenStream {
     let setters = first.fields.iter().filter(|field| settable(&all, field)).map(|field| setter(plan, first, field));
     let setters: TokenStream = setters.collect();
     let own = docs::sentence(&first.docs);
-    let about = docs::lines([
-        format!("The word that names a root: `{}`. {own} ({})", first.name, docs::place(plan, first.line)).replace("  ", " "),
-    ]);
+    let about = docs::lines([format!(
+        "The word that names a root: `{}`. {own} ({})",
+        first.name,
+        docs::place(plan, first.line)
+    )
+    .replace("  ", " ")]);
     let derives = docs::derives();
     let format_used = word.mentions("f").then(|| quote!(let f = table.format();));
     quote! {
@@ -138,9 +149,10 @@ fn setter(plan: &Plan<'_>, layout: &Layout, field: &Field) -> TokenStream {
     let value_name = name(&field.name);
     let bits = scatter::value_bits(&field.pieces).count_ones();
     let mask = literal(super::show::hexadecimal(!scatter::word_bits(&field.pieces) & scatter::ones(64)));
-    let row = layout.rows.iter().find(|row| {
-        matches!(&row.content, crate::model::Content::Field { name, .. } if *name == field.name)
-    });
+    let row = layout
+        .rows
+        .iter()
+        .find(|row| matches!(&row.content, crate::model::Content::Field { name, .. } if *name == field.name));
     let at = row.map_or(String::new(), |row| format!(" ({})", docs::place(plan, row.line)));
     let own = docs::sentence(&field.docs);
     let own = if own.is_empty() { format!("`{}`.", field.name) } else { own };

@@ -180,8 +180,10 @@ fn machine_clears(format: &Format, layout: &Layout, field: &Field) -> bool {
             meaning.is_some_and(|(_, flags)| flags.contains(&attribute.name))
         };
         // Whichever of the two settings of the bit says more is the one that the machine writes.
-        let noted_by_one = group.values.iter().any(|(number, _)| number & bit != 0 && says(*number) && !says(number ^ bit));
-        let noted_by_zero = group.values.iter().any(|(number, _)| number & bit == 0 && says(*number) && !says(number ^ bit));
+        let noted_by_one =
+            group.values.iter().any(|(number, _)| number & bit != 0 && says(*number) && !says(number ^ bit));
+        let noted_by_zero =
+            group.values.iter().any(|(number, _)| number & bit == 0 && says(*number) && !says(number ^ bit));
         return noted_by_zero && !noted_by_one;
     }
     field.inverted
