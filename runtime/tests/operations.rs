@@ -5,9 +5,8 @@ mod support;
 use std::cell::RefCell;
 
 use ptgen::{
-    Arena, Attributes as _, ChangeKind, Context, Error, FaultKind, FlushRequest, Flow, Format as _, Frames as _,
-    Holes, Leaves, NoFrames, NoTlb, Oa, Protect, Sizes, Tree, Unencodable, Unmap, Use, Va, VaRange, Visit,
-    WithoutTables,
+    Arena, Attributes as _, ChangeKind, Context, Error, FaultKind, Flow, FlushRequest, Format as _, Frames as _, Holes,
+    Leaves, NoFrames, NoTlb, Oa, Protect, Sizes, Tree, Unencodable, Unmap, Use, Va, VaRange, Visit, WithoutTables,
 };
 use support::memory::Checked;
 use support::{four_level, three_level};
@@ -233,10 +232,19 @@ fn arguments_that_are_refused() {
     };
     let large = Leaves::Largest;
     let page = VaRange::new(0x1000, 0x1000);
-    assert_eq!(map(VaRange::from(0x2000..0x1000), 0, &data(), large), Err(Error::Reversed { range: (0x2000..0x1000).into() }));
+    assert_eq!(
+        map(VaRange::from(0x2000..0x1000), 0, &data(), large),
+        Err(Error::Reversed { range: (0x2000..0x1000).into() })
+    );
     assert_eq!(map(VaRange::from(0x1000..0x1000), 1, &data(), large), Ok(true));
-    assert_eq!(map(VaRange::new(0x1800, 0x1000), 0, &data(), large), Err(Error::Misaligned { address: 0x1800, lg2: 12 }));
-    assert_eq!(map(VaRange::new(0x1000, 0x800), 0, &data(), large), Err(Error::Misaligned { address: 0x1800, lg2: 12 }));
+    assert_eq!(
+        map(VaRange::new(0x1800, 0x1000), 0, &data(), large),
+        Err(Error::Misaligned { address: 0x1800, lg2: 12 })
+    );
+    assert_eq!(
+        map(VaRange::new(0x1000, 0x800), 0, &data(), large),
+        Err(Error::Misaligned { address: 0x1800, lg2: 12 })
+    );
     assert_eq!(map(page, 0x10, &data(), large), Err(Error::Misaligned { address: 0x10, lg2: 12 }));
     assert_eq!(map(page, 0, &data(), Leaves::Exactly(13)), Err(Error::NoSuchSize { lg2: 13 }));
     assert_eq!(map(page, 0, &data(), Leaves::Exactly(21)), Err(Error::Misaligned { address: 0x1000, lg2: 21 }));
@@ -359,10 +367,14 @@ fn a_walk_in_order() {
     ];
     assert_eq!(seen.take(), expected);
 
-    tree.walk(&arena, all, &mut WithoutTables(|visit| {
-        seen.borrow_mut().push(show(visit));
-        Flow::Continue
-    }))
+    tree.walk(
+        &arena,
+        all,
+        &mut WithoutTables(|visit| {
+            seen.borrow_mut().push(show(visit));
+            Flow::Continue
+        }),
+    )
     .unwrap();
     let without: Vec<_> = expected.into_iter().filter(|line| !line.starts_with("table")).collect();
     assert_eq!(seen.take(), without);
@@ -377,8 +389,7 @@ fn a_walk_in_order() {
         }
     };
     tree.walk(&arena, all, &mut visitor).unwrap();
-    let skipped =
-        ["table 0x0 3", "table 0x0 2", "table 0x0 1", "hole 0x200000..=0x3fffffff", "leaf 0x40000000 30"];
+    let skipped = ["table 0x0 3", "table 0x0 2", "table 0x0 1", "hole 0x200000..=0x3fffffff", "leaf 0x40000000 30"];
     assert_eq!(seen.take(), skipped);
 }
 
@@ -405,7 +416,8 @@ fn flush_before_frames_go_back() {
     let log = frames.log.take();
     assert_eq!((log.len(), &*log[0]), (4, "flush 0x0..=0x5fffff"));
 
-    let request = FlushRequest::clone(tree.unmap(&mut cx, 6 * MIB..7 * MIB, Unmap::mapped()).unwrap().request().unwrap());
+    let request =
+        FlushRequest::clone(tree.unmap(&mut cx, 6 * MIB..7 * MIB, Unmap::mapped()).unwrap().request().unwrap());
     assert_eq!(request.leaf_sizes, Sizes::one(12).or(Sizes::one(21)).or(Sizes::one(30)));
     assert!(!request.tables && request.global);
     tree.free(&mut cx).unwrap();

@@ -12,13 +12,13 @@ use support::memory::Checked;
 use support::model::Model;
 use support::oracle::{Dump, Known};
 use support::random::Random;
-use support::{four_level, three_level};
+use support::{four_level, odd, three_level};
 
-const BASE: u64 = 0x1_0000_0000;
+const BASE: u64 = 0x8000_0000;
 
 struct Bench<'a, F: Known> {
     f: F,
-    cx: Context<&'a Arena<'a, u64>, &'a Checked<'a>, NoTlb>,
+    cx: Context<&'a Arena<'a, F::Word>, &'a Checked<'a, F::Word>, NoTlb>,
     tree: Tree<F>,
     model: Model<F::Attributes>,
     pending: Vec<Unflushed<F>>,
@@ -41,7 +41,7 @@ where
 {
     fn dump(&self) -> Dump<F::Attributes> {
         let arena = self.cx.memory;
-        self.f.dump(&|address| arena.read(address).expect("a table in the arena"), self.tree.root().get())
+        self.f.dump(&|address| arena.read(address).expect("a table in the arena").into(), self.tree.root().get())
     }
 
     /// Places that have something to do with each other, among them the ends of the address space and of its halves.
@@ -50,17 +50,19 @@ where
         let whole = (1_u64 << width) - 1;
         let random = &mut self.random;
         let half = 1 << (width - 1);
-        let base = random.pick(&[0, half - (2 << 30), half, whole - (4 << 30) + 1, 3 << 30]);
+        let span = (4 << 30).min(half);
+        let base = random.pick(&[0, half - span / 2, half, whole - span + 1, span / 4 * 3]);
         let unit = random.pick(F::SIZES);
         let count = random.pick(&[1, 1, 2, 3, 16, 17, 40, 512, 520]);
         // More than a few MiB of what can only be pages takes its time.
         let most = if unit == 30 || random.chance(8) { 2 << 30 } else { 6 << 20 };
         let bytes = (count << unit).min(most);
-        let slack = (4_u64 << 30).min(whole - base) >> unit;
+        let slack = span.min(whole - base) >> unit;
         let start = base + (random.below(slack.max(1)) << unit);
         let near = random.pick(&[0, 0, 0, 4096, 8192, 65536]);
         let start = (start + near).min(whole - 4095);
-        let last = (start + bytes - 1).min(if start < half { half - 1 } else { whole });
+        let in_halves = width > 32 && start < half;
+        let last = (start + bytes - 1).min(if in_halves { half - 1 } else { whole });
         let last = if random.chance(4) { last.saturating_sub(4096).max(start + 4095) } else { last };
         let range = VaRange::inclusive(self.f.extend(start), self.f.extend(last));
         Target { start, last, range }
@@ -140,7 +142,9 @@ where
         let attributes = F::some_attributes(self.random.next());
         let large = last - start > 6 << 20;
         let congruent = if large { 30 } else { self.random.pick(&[12, 16, 21, 30]) };
-        let oa = (1 << 33) + (self.random.below(1 << 16) << congruent & 0xf_ffff_ffff);
+        let above = if self.f.width() == 32 { 0 } else { 1 << 33 };
+        let mask = if above == 0 { 0x3fff_ffff } else { 0xf_ffff_ffff };
+        let oa = above + (self.random.below(1 << 16) << congruent & mask);
         let oa = if large || self.random.chance(2) { oa | start & ((1 << congruent) - 1) & !0xfff } else { oa };
         let exactly = self.random.pick(F::SIZES);
         let leaves = if self.random.chance(3) { Leaves::Exactly(exactly) } else { Leaves::Largest };
@@ -240,7 +244,7 @@ fn run<F: Known>(f: F, seed: u64, steps: usize)
 where
     F: Format,
 {
-    let mut words = vec![0_u64; 8192 * 512];
+    let mut words = vec![F::Word::from(0); 4096 * 512];
     let arena = Arena::new(BASE, &mut words);
     let frames = Checked::new(&arena);
     let mut cx = Context::new(&arena, &frames, NoTlb);
@@ -279,5 +283,12 @@ fn runs() {
 fn root_chosen_at_run_time_and_break_before_make() {
     for seed in 1..=2 {
         run(three_level::Format { four: true, breaks: true }, seed, 300);
+    }
+}
+
+#[test]
+fn runs_of_any_size_and_words_of_32_bits() {
+    for seed in 1..=2 {
+        run(odd::Format::default(), seed, 300);
     }
 }

@@ -12,15 +12,15 @@ pub const POISON: u64 = 0xfdfd_fdfd_fdfd_fdfd;
 
 /// Frames of an arena, poisoned before and after use, checked for being given back as they were taken, and refused from
 /// a given number on.
-pub struct Checked<'a> {
-    arena: &'a Arena<'a, u64>,
+pub struct Checked<'a, W: Word = u64> {
+    arena: &'a Arena<'a, W>,
     pub left: Cell<usize>,
     out: RefCell<BTreeMap<u64, (u32, u32)>>,
     pub log: RefCell<Vec<String>>,
 }
 
-impl<'a> Checked<'a> {
-    pub fn new(arena: &'a Arena<'a, u64>) -> Self {
+impl<'a, W: Word> Checked<'a, W> {
+    pub fn new(arena: &'a Arena<'a, W>) -> Self {
         Self { arena, left: Cell::new(usize::MAX), out: RefCell::default(), log: RefCell::default() }
     }
 
@@ -30,14 +30,14 @@ impl<'a> Checked<'a> {
     }
 
     fn poison(&self, frame: Oa, bytes_lg2: u32) {
-        for at in (0..1 << bytes_lg2).step_by(8) {
-            assert!(self.arena.write(frame + at, POISON));
+        for at in (0..1 << bytes_lg2).step_by(1 << W::BYTES_LG2) {
+            assert!(self.arena.write(frame + at, W::truncate(POISON)));
         }
     }
 }
 
 // SAFETY: the frames are the arena's.
-unsafe impl Frames for &Checked<'_> {
+unsafe impl<W: Word> Frames for &Checked<'_, W> {
     fn allocate(&mut self, bytes_lg2: u32, align_lg2: u32) -> Option<Oa> {
         self.left.set(self.left.get().checked_sub(1)?);
         let mut arena = self.arena;

@@ -5,6 +5,7 @@
 pub mod four_level;
 pub mod memory;
 pub mod model;
+pub mod odd;
 pub mod oracle;
 pub mod random;
 pub mod three_level;

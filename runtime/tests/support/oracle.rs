@@ -1,10 +1,10 @@
 //! Walkers that know the formats by themselves: slow, simple, and with nothing of the runtime in them.
 
 use super::model::Segment;
-use super::{four_level, three_level};
+use super::{four_level, odd, three_level};
 
 /// A format that the tests know.
-pub trait Known: ptgen::Format<Word = u64> {
+pub trait Known: ptgen::Format {
     /// All leaves, slot by slot, and the number of tables. `read` reads a word of memory.
     fn dump(self, read: &dyn Fn(u64) -> u64, root: u64) -> Dump<Self::Attributes>;
     /// How many bits the tables translate.
@@ -224,5 +224,58 @@ fn three(read: &dyn Fn(u64) -> u64, table: u64, level: u32, base: u64, dump: &mu
         assert_eq!(page_number & ((1 << (9 * level)) - 1), 0, "a misaligned leaf: {w:#x}");
         dump.slot(start, lg2, page_number << 12, attributes);
         dump.leaves.push((start, lg2));
+    }
+}
+
+impl Known for odd::Format {
+    fn dump(self, read: &dyn Fn(u64) -> u64, root: u64) -> Dump<odd::Attributes> {
+        let mut dump = Dump::new();
+        odd(read, root, 22, 0, &mut dump);
+        dump
+    }
+
+    fn width(self) -> u32 {
+        32
+    }
+
+    const SIZES: &'static [u32] = &[12, 13, 16, 21, 22, 24];
+
+    fn some_attributes(number: u64) -> odd::Attributes {
+        odd::Attributes { write: number & 1 != 0, dirty: number & 2 != 0 }
+    }
+
+    fn some_change(number: u64) -> odd::Change {
+        odd::Change { write: (number & 1 != 0).then_some(number & 2 != 0) }
+    }
+}
+
+fn odd(read: &dyn Fn(u64) -> u64, table: u64, shift: u32, base: u64, dump: &mut Dump<odd::Attributes>) {
+    dump.tables += 1;
+    // How many slots are left of a run, and its word with the OA that comes next.
+    let mut run = (0, 0);
+    for slot in 0..1024 {
+        let w = (read(table + 4 * slot) as u32).swap_bytes();
+        dump.word(table + 4 * slot, u64::from(w));
+        let start = base + (slot << shift);
+        if run.0 > 0 {
+            assert_eq!(w & !8, run.1 & !8, "slots of a run disagree");
+            run = (run.0 - 1, run.1 + (1 << shift));
+        } else if w & 3 == 3 {
+            let slots = 1_u64 << (w >> 4 & 15);
+            assert_eq!(slot % slots, 0, "a run starts where it must not");
+            assert_eq!(u64::from(w & 0xffff_f000) % (slots << shift), 0, "a misaligned run");
+            run = (slots - 1, w + (1 << shift));
+            dump.leaves.push((start, shift + (w >> 4 & 15)));
+        }
+        match w & 3 {
+            0 => assert_eq!(w & 0xfff, 0x800, "neither valid nor absent: {w:#x}"),
+            1 if shift == 22 => odd(read, u64::from(w & 0xffff_f000), 12, start, dump),
+            3 => {
+                assert!(w >> 4 & 15 <= if shift == 22 { 3 } else { 9 } && w & 0xf00 == 0, "reserved: {w:#x}");
+                let attributes = odd::Attributes { write: w & 4 != 0, dirty: w & 8 == 0 };
+                dump.slot(start, shift, u64::from(w & 0xffff_f000), attributes);
+            }
+            _ => panic!("no word of the format: {w:#x}"),
+        }
     }
 }
