@@ -3,7 +3,7 @@
 use ptgen::{Attributes, FaultKind};
 use ptgen_machines::{AArch64Mmu, Access, FaultKind as Kind, Half, Mmu, Probe};
 
-use super::processor::{Leaf, Processor, Recorded};
+use super::processor::{Leaf, Processor, Recorded, Word};
 
 /// Bit 55 of a VA says which half it belongs to (Arm DDI 0487, "Translation table base address registers").
 const HALF: u64 = 1 << 55;
@@ -11,6 +11,10 @@ const HALF: u64 = 1 << 55;
 /// Bits 1 and 0 of a descriptor.
 const TYPE: u64 = 0b11;
 const BLOCK: u64 = 0b01;
+
+/// SH, without LPA2.
+const SHAREABILITY: u64 = 0b11 << 8;
+const RESERVED_SHAREABILITY: u64 = 0b01 << 8;
 
 /// Stage 1 of the EL1&0 regime with `SCTLR_EL1.WXN` and `PSTATE.PAN` off.
 #[derive(Clone, Copy, Debug)]
@@ -74,16 +78,24 @@ impl Processor for AArch64 {
         Recorded::default()
     }
 
-    fn uncertain(&self, number: u8, word: u64) -> Option<&'static str> {
-        let level = Self::manual_level(number);
-        if word & TYPE != BLOCK || level == 3 {
+    fn uncertain(&self, word: &Word) -> Option<&'static str> {
+        let level = Self::manual_level(word.level);
+        if !word.is_reserved {
+            return None;
+        }
+        if !self.lpa2 && word.bits & SHAREABILITY == RESERVED_SHAREABILITY {
+            // DDI 0487, "Shareability": a reserved encoding, which processors may take for any other.
+            return Some("a reserved shareability");
+        }
+        if word.bits & TYPE != BLOCK || level == 3 {
             return None;
         }
         if level < 1 && !(self.lpa2 && level == 0) {
             // DDI 0487, "Translation table descriptor formats": no blocks at these levels. QEMU 7.2 takes them.
             return (!self.checks_block_levels).then_some("blocks at levels that cannot have them");
         }
-        // DDI 0487, "Block descriptor": bits below the alignment of the OA are RES0, which processors may ignore.
-        Some("low OA bits of blocks, which are RES0")
+        // DDI 0487, "Block descriptor": bits below the alignment of the OA are RES0, and so is the contiguous bit at
+        // level 0. Processors may ignore them.
+        Some("bits of blocks that are RES0")
     }
 }

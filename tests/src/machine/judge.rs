@@ -103,7 +103,7 @@ fn check<P>(tally: &Tally, space: &Space<'_, '_, P>)
 where
     P: PageTable<Format: Format<Word = u64>>,
 {
-    assert!(tally.reached * 5 > tally.probes && tally.refusals() * 5 > tally.probes, "one-sided: {tally}");
+    assert!(tally.reached * 8 > tally.probes && tally.refusals() * 8 > tally.probes, "one-sided: {tally}");
     for lg2 in space.sizes().iter() {
         assert!(tally.sizes.contains_key(&lg2), "no leaf of 2^{lg2} bytes was reached: {tally}");
     }

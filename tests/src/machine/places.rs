@@ -61,11 +61,11 @@ impl Places {
         let leaf = *one_of(rng, leaves);
         let page = rng.random_range(0..1_u64 << PAGE_LG2);
         let va = match rng.random_range(0..100) {
-            0..40 => leaf.va + self.inside(&leaf, rng),
-            40..50 => *one_of(rng, &[leaf.va, leaf.va | low(leaf.size_lg2)]),
-            50..65 => *one_of(rng, &[leaf.va.wrapping_sub(1), (leaf.va | low(leaf.size_lg2)).wrapping_add(1)]),
-            65..83 => leaf.va ^ 1 << rng.random_range(PAGE_LG2..64),
-            83..93 => self.anywhere(rng),
+            0..50 => leaf.va + self.inside(&leaf, rng),
+            50..60 => *one_of(rng, &[leaf.va, leaf.va | low(leaf.size_lg2)]),
+            60..73 => *one_of(rng, &[leaf.va.wrapping_sub(1), (leaf.va | low(leaf.size_lg2)).wrapping_add(1)]),
+            73..87 => leaf.va ^ 1 << rng.random_range(PAGE_LG2..64),
+            87..96 => self.anywhere(rng),
             _ => self.untranslated(&leaf, rng),
         };
         // The offset within the page is free.

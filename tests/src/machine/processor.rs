@@ -54,6 +54,19 @@ impl<A: Attributes> Leaf<A> {
     }
 }
 
+/// A word on the way of a walk.
+#[derive(Clone, Copy, Debug)]
+pub struct Word {
+    /// The number of its level in the format.
+    pub level: u8,
+    /// Its bits.
+    pub bits: u64,
+    /// Whether the format forbids it.
+    pub is_reserved: bool,
+    /// Whether it points to a table.
+    pub is_table: bool,
+}
+
 /// The bits that a machine sets by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recorded {
@@ -96,10 +109,10 @@ pub trait Processor {
     /// The bits that it sets.
     fn recorded(&self) -> Recorded;
 
-    /// Why nothing can be concluded from what a machine makes of a word that the format forbids at level `number` of
-    /// the format; `None` where the manual, and this machine, are certain.
-    fn uncertain(&self, number: u8, word: u64) -> Option<&'static str> {
-        let _ = (number, word);
+    /// Why nothing can be concluded from what a machine makes of this word; `None` where the manual, and this machine,
+    /// are certain.
+    fn uncertain(&self, word: &Word) -> Option<&'static str> {
+        let _ = word;
         None
     }
 }

@@ -3,7 +3,7 @@
 use ptgen::{Attributes, FaultKind};
 use ptgen_machines::{Access, FaultKind as Kind, Mmu, Probe, RiscVMmu, RiscVMode};
 
-use super::processor::{Leaf, Processor, Recorded};
+use super::processor::{Leaf, Processor, Recorded, Word};
 
 /// Bits of an entry (Privileged Architecture, "Sv39: Page-Based 39-bit Virtual-Memory System").
 const ACCESSED: u64 = 1 << 6;
@@ -65,9 +65,9 @@ impl Processor for RiscV {
         Recorded { table: 0, leaf: bits(ACCESSED), written: bits(DIRTY), speculates: false }
     }
 
-    fn uncertain(&self, _number: u8, _word: u64) -> Option<&'static str> {
+    fn uncertain(&self, word: &Word) -> Option<&'static str> {
         // Privileged Architecture, "Svnapot", "Svpbmt": such bits shall be refused. QEMU 7.2 ignores them where either
         // extension is on; the machine's features say which.
-        (!self.checks_reserved).then_some("reserved bits that this emulator ignores")
+        (word.is_reserved && !self.checks_reserved).then_some("reserved bits that this emulator ignores")
     }
 }

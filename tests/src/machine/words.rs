@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use super::attempt::{Attempt, accesses, expect, is_fair, run};
 use super::ground::Ground;
 use super::judge::Subject;
-use super::processor::Processor;
+use super::processor::{Processor, Word};
 use super::random::{attributes, chance, one_of, rng};
 use super::space::{Space, low};
 use super::tally::Tally;
@@ -82,15 +82,13 @@ where
     while attempts.len() < PROBES {
         let (first, last) = *one_of(rng, &ranges);
         let va = rng.random_range(first..=last);
-        let uncertain = uncertain(subject, arena, root, va);
-        for probe in accesses(va, rng) {
-            let attempt = expect(table, arena, &subject.processor, probe);
-            match uncertain {
-                _ if !is_fair(&attempt, machine, ground, &subject.processor) => {}
-                Some(reason) => *tally.left_out.entry(reason).or_default() += 1,
-                None => attempts.push(attempt),
-            }
+        let probes = accesses(va, rng);
+        if let Some(reason) = uncertain(subject, arena, root, va) {
+            *tally.left_out.entry(reason).or_default() += probes.len();
+            continue;
         }
+        let tried = probes.into_iter().map(|probe| expect(table, arena, &subject.processor, probe));
+        attempts.extend(tried.filter(|attempt| is_fair(attempt, machine, ground, &subject.processor)));
     }
     attempts
 }
@@ -104,18 +102,21 @@ fn uncertain<F: Format<Word = u64>, R: Processor>(
 ) -> Option<&'static str> {
     let reference = &subject.reference;
     let walked = reference.walk(&|address| arena.read(address), root, va);
-    match walked.outcome {
+    let reason = walked.path.iter().find_map(|step| {
+        subject.processor.uncertain(&Word {
+            level: reference.number(step.level),
+            bits: u64::try_from(step.word).expect("words have 64 bits"),
+            is_reserved: matches!(step.class, walk::Class::Reserved { .. }),
+            is_table: matches!(step.class, walk::Class::Table { .. }),
+        })
+    });
+    reason.or(match walked.outcome {
         walk::Outcome::Fault { fault: walk::Fault::NoMemory(_), .. } => Some("tables outside the memory"),
-        // Arm DDI 0487, "The Contiguous bit": if entries of a group disagree, any of them may be used. RISC-V and x86-64
-        // have no such runs.
+        // Arm DDI 0487, "The Contiguous bit": if entries of a group disagree, any of them may be used. The other
+        // architectures have no runs of words that differ.
         walk::Outcome::Fault { fault: walk::Fault::Misplaced, .. } => Some("runs whose entries disagree"),
-        walk::Outcome::Fault { fault: walk::Fault::Reserved(_), .. } => {
-            let step = walked.path.last()?;
-            let word = u64::try_from(step.word).expect("words have 64 bits");
-            subject.processor.uncertain(reference.number(step.level), word)
-        }
         _ => None,
-    }
+    })
 }
 
 /// Fills the root, where it is empty, and tables below it.

@@ -3,7 +3,7 @@
 use ptgen::{Attributes, FaultKind};
 use ptgen_machines::{Access, FaultKind as Kind, Mmu, Probe, X86_64Mmu};
 
-use super::processor::{Leaf, Processor, Recorded};
+use super::processor::{Leaf, Processor, Recorded, Word};
 
 /// Bits of an entry (Intel SDM vol. 3A, "Accessed and Dirty Flags").
 const ACCESSED: u64 = 1 << 5;
@@ -11,6 +11,9 @@ const DIRTY: u64 = 1 << 6;
 
 /// The page-size bit, which makes an entry of a higher level a leaf.
 const PAGE_SIZE: u64 = 1 << 7;
+
+/// In a leaf, that it belongs to all address spaces.
+const GLOBAL: u64 = 1 << 8;
 
 /// An x86-64 processor with CR0.WP, and without CR4.SMEP and CR4.SMAP: the supervisor may read what users may, write
 /// what can be written, and fetch from what can be fetched from, whoever owns it (Intel SDM vol. 3A, "Determination of
@@ -68,10 +71,17 @@ impl Processor for X86_64 {
         Recorded { table: ACCESSED, leaf: ACCESSED, written: DIRTY, speculates: self.real }
     }
 
-    fn uncertain(&self, number: u8, word: u64) -> Option<&'static str> {
+    fn uncertain(&self, word: &Word) -> Option<&'static str> {
         // CPUID of a guest only says what the guest should use. Where the hypervisor lets the processor walk the
         // guest's tables, leaves of 1 GiB work if the processor has them.
-        let gigabyte = number == 2 && word & PAGE_SIZE != 0;
-        (self.real && gigabyte).then_some("leaves of 1 GiB hidden from a guest")
+        if self.real && word.is_reserved && word.level == 2 && word.bits & PAGE_SIZE != 0 {
+            return Some("leaves of 1 GiB hidden from a guest");
+        }
+        // Ignored (Intel SDM vol. 3A, "Format of a PML4 Entry that References a Page-Directory-Pointer Table"), or to be
+        // zero (AMD APM vol. 2, "4-Kbyte PML4E - Long Mode").
+        if self.real && word.is_table && word.level >= 2 && word.bits & GLOBAL != 0 {
+            return Some("bit 8 of high tables, of which vendors think differently");
+        }
+        None
     }
 }

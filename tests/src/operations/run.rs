@@ -1,11 +1,11 @@
 //! Runs a sequence on real tables and on the plain map, and compares.
 
 use ptgen::{
-    Arena, Change, ChangeKind, Context, Error, Flow, Format, Frames, Holes, Leaves, Level, NoTlb, Partial,
-    Protect, Quota, Tables, Tree, Unmap, Use, VaRange, Visit, Way, Word,
+    Arena, Change, ChangeKind, Context, Error, Flow, Format, Frames, Holes, Leaves, Level, NoTlb, Partial, Protect,
+    Quota, Tables, Tree, Unmap, Use, VaRange, Visit, Way, Word,
 };
 
-use super::attributes::{encodable, field, pick};
+use super::attributes::{encodable, field, pick, said};
 use super::plain::{Plain, Stretch, join};
 use super::step::{Step, Where};
 use crate::levels::{EachLevel, Shape, each_level, shapes};
@@ -168,7 +168,7 @@ impl<'a, F: Format> Run<'a, F> {
     fn unmap<A: Frames>(&mut self, frames: A, at: Where, policy: Unmap) -> Result<(), Error> {
         let part = self.part(at);
         let (start, last) = (self.f.extend(part.start), self.f.extend(part.last));
-        let expected = self.is_one_piece(part) && self.allows(start, last, policy.holes, policy.partial);
+        let expected = self.is_one_piece(part) && self.allows(start, last, policy.holes, policy.partial, |_| true);
         let mut cx = Context::new(self.arena, frames, NoTlb);
         let result = self.tree.unmap(&mut cx, VaRange::from(start..=last), policy);
         self.judge(result.is_ok(), expected, &result);
@@ -187,7 +187,10 @@ impl<'a, F: Format> Run<'a, F> {
         let inside = if self.is_one_piece(part) { self.plain.inside(start, last) } else { Vec::new() };
         let expressible = inside.iter().all(|(_, s)| encodable(self.f, &change.revise(&s.attributes)));
         let breaks = self.live && self.f.way_of(&change) >= Way::Instruction;
-        let allowed = self.is_one_piece(part) && self.allows(start, last, policy.holes, policy.partial);
+        // A leaf that says already what it should is neither split nor refused.
+        let revise = |attributes: &F::Attributes| said(self.f, &change.revise(attributes));
+        let differs = |attributes: &F::Attributes| revise(attributes) != *attributes;
+        let allowed = self.is_one_piece(part) && self.allows(start, last, policy.holes, policy.partial, differs);
         let mut cx = Context::new(self.arena, frames, NoTlb);
         let result = self.tree.protect(&mut cx, VaRange::from(start..=last), &change, policy);
         if !allowed || (expressible && !breaks) {
@@ -195,7 +198,7 @@ impl<'a, F: Format> Run<'a, F> {
         }
         result.map(|unflushed| {
             unflushed.flush(&mut cx);
-            self.plain.protect(start, last, |attributes| change.revise(attributes));
+            self.plain.protect(start, last, revise);
         })
     }
 
@@ -234,11 +237,19 @@ impl<'a, F: Format> Run<'a, F> {
         table + (index << <F::Word as Word>::BYTES_LG2)
     }
 
-    /// Whether holes and parts of leaves in `start..=last` are allowed, the parts also by what live tables allow.
-    fn allows(&self, start: u64, last: u64, holes: Holes, partial: Partial) -> bool {
+    /// Whether holes and parts of leaves in `start..=last` are allowed, the parts also by what live tables allow. Only
+    /// leaves that `differs` are hit.
+    fn allows(
+        &self,
+        start: u64,
+        last: u64,
+        holes: Holes,
+        partial: Partial,
+        differs: impl Fn(&F::Attributes) -> bool,
+    ) -> bool {
         let part_of_leaf = |va: u64| {
             let leaf = self.tree.lookup(self.arena, va).ok()?;
-            Some(leaf.va.get() < start || leaf.last().get() > last)
+            Some((leaf.va.get() < start || leaf.last().get() > last) && differs(&leaf.own_attributes()))
         };
         let hits_parts = part_of_leaf(start).unwrap_or(false) || part_of_leaf(last).unwrap_or(false);
         let splits = partial == Partial::Split && !(self.live && self.f.way(ChangeKind::Size) >= Way::Instruction);
