@@ -122,6 +122,12 @@ const BITS: &[Fault] = &[
 
 /// Faults in levels.
 const LEVELS: &[Fault] = &[
+    ("t08", "zero_extended widened 2;", "zero_extended widened 30;", &[Code::WidthAstray]),
+    ("t10", "prefix 0xc00;", "prefix 0x1c00;", &[Code::ValueTooLarge]),
+    ("t10", "4..0    slots_lg2;", "4..3    ignored;\n        2..0    slots_lg2;", &[Code::SlotBitsAstray]),
+    ("t12", "run 2 to 256 identical in ones;", "run 2 to 256 identical;", &[Code::RunAstray]),
+    ("t12", "run 2 to 256 identical in ones;", "run 2 to 256 in ones;", &[Code::RunAstray]),
+    ("t12", "run 2 to 256 identical in ones;", "run 3 identical in ones;", &[Code::RunAstray]),
     ("t01", "level pd   29..21", "level pd   29..22", &[Code::LevelsGap]),
     ("t01", "level pd   29..21", "level pd   29..20", &[Code::LevelsOverlap]),
     ("t03", "registers pdpt;", "registers pd;", &[Code::RegistersBelowRoot]),

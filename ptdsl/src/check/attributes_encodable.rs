@@ -7,7 +7,7 @@ use super::text::with;
 use super::variables::Meaning;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::logic::Bdd;
-use crate::tree::LayoutKind;
+use crate::tree::{AttributeValue, LayoutKind};
 
 pub(super) fn check(facts: &mut Facts<'_>) {
     if !facts.sound(Subject::Format) {
@@ -62,11 +62,7 @@ fn choices(facts: &mut Facts<'_>, level: usize, layout: usize, accepted: Bdd, va
             if value.names.iter().any(|name| name.value == "reserved") {
                 continue;
             }
-            let mut words = Bdd::FALSE;
-            for number in &value.numbers {
-                let same = facts.number_is(&bits, number.value.value);
-                words = facts.bdds.or(words, same);
-            }
+            let words = written(facts, &bits, value);
             let words = facts.bdds.and(words, valid);
             let writable = facts.bdds.exists(words, &Meaning::is_of_word);
             let bad = facts.bdds.and_not(asked, writable);
@@ -80,6 +76,19 @@ fn choices(facts: &mut Facts<'_>, level: usize, layout: usize, accepted: Bdd, va
             return;
         }
     }
+}
+
+/// The words with the number that is written: the first one whose bits are all there.
+fn written(facts: &mut Facts<'_>, bits: &[Bdd], value: &AttributeValue) -> Bdd {
+    let (mut words, mut before) = (Bdd::FALSE, Bdd::FALSE);
+    for number in &value.numbers {
+        let same = facts.number_is(bits, number.value.value);
+        let held = facts.bdds.exists(same, &Meaning::is_of_word);
+        let first = facts.bdds.and_not(same, before);
+        words = facts.bdds.or(words, first);
+        before = facts.bdds.or(before, held);
+    }
+    words
 }
 
 /// A flag that a leaf has can be set and cleared under some binding.

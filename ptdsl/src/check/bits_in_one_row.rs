@@ -10,7 +10,7 @@ use crate::resolve::Documented;
 use crate::tree::{Content, Place, Row};
 
 pub(super) fn check(facts: &mut Facts<'_>) {
-    for layout in 0..facts.description.layouts.len() {
+    for layout in facts.used_layouts() {
         let Some(width) = one_width(facts, layout) else { continue };
         let inside = inside(facts, layout, width);
         let once = twice(facts, layout);

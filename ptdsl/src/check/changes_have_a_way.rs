@@ -77,7 +77,7 @@ fn ways(facts: &mut Facts<'_>) {
 /// A field that the machine writes is in some leaf or table whenever it does.
 fn hardware(facts: &mut Facts<'_>, field: &Name, when: Bdd) {
     let mut there = Bdd::FALSE;
-    for layout in 0..facts.description.layouts.len() {
+    for layout in facts.used_layouts() {
         if !matches!(facts.layout(layout).kind, LayoutKind::Leaf | LayoutKind::Table) {
             continue;
         }

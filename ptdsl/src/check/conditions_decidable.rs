@@ -47,8 +47,8 @@ pub(super) fn check(facts: &mut Facts<'_>) {
             condition(facts, Subject::Level(index), when, PLACE);
         }
     }
-    for (index, layout) in description.layouts.iter().enumerate() {
-        of_layout(facts, Subject::Layout(index), &layout.node);
+    for layout in facts.used_layouts() {
+        of_layout(facts, Subject::Layout(layout), &description.layouts[layout].node);
     }
 }
 

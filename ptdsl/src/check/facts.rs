@@ -38,6 +38,7 @@ pub(super) struct Facts<'a> {
     pub shapes: BTreeMap<(usize, Option<usize>), Rc<Shape>>,
     /// Identities of layouts at levels, made on demand.
     pub identities: BTreeMap<(usize, Option<usize>), Bdd>,
+    used_layouts: Option<Vec<usize>>,
     current: (Property, &'static [Property]),
     broken: BTreeSet<(Property, Subject)>,
     found: Vec<Diagnostic>,
@@ -51,10 +52,21 @@ impl<'a> Facts<'a> {
             variables: Variables::default(),
             shapes: BTreeMap::new(),
             identities: BTreeMap::new(),
-            current: (Property::SourcesCited, &[]),
+            used_layouts: None,
+            current: (Property::NamesFitRust, &[]),
             broken: BTreeSet::new(),
             found: Vec::new(),
         }
+    }
+
+    /// How many reports there are so far.
+    pub fn reports(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Takes back all reports but the first ones.
+    pub fn retract(&mut self, all_but: usize) {
+        self.found.truncate(all_but);
     }
 
     /// Everything reported so far.
@@ -87,9 +99,29 @@ impl<'a> Facts<'a> {
         !broken
     }
 
-    /// The layouts for which all that the current check needs holds.
+    /// The layouts that are part of the format: root words, and those that some level in use lists. Others came with what
+    /// the format is made from and are dropped.
+    pub fn used_layouts(&mut self) -> Vec<usize> {
+        if let Some(known) = &self.used_layouts {
+            return known.clone();
+        }
+        let mut used: BTreeSet<usize> = BTreeSet::new();
+        for level in self.used_levels() {
+            let names = self.level(level).entries.iter().map(|entry| &entry.layout.value);
+            used.extend(names.filter_map(|name| self.layout_named(name)));
+        }
+        let layouts = 0..self.description.layouts.len();
+        used.extend(layouts.filter(|layout| self.layout(*layout).kind == tree::LayoutKind::Root));
+        let used: Vec<usize> = used.into_iter().collect();
+        self.used_layouts = Some(used.clone());
+        used
+    }
+
+    /// The layouts in use for which all that the current check needs holds.
     pub fn sound_layouts(&mut self) -> Vec<usize> {
-        (0..self.description.layouts.len()).filter(|layout| self.sound(Subject::Layout(*layout))).collect()
+        let mut layouts = self.used_layouts();
+        layouts.retain(|layout| self.sound(Subject::Layout(*layout)));
+        layouts
     }
 
     /// A layout.

@@ -14,7 +14,7 @@ pub(super) fn check(facts: &mut Facts<'_>) {
         return;
     }
     let mut leaves: Vec<(usize, Bdd)> = Vec::new();
-    for layout in 0..facts.description.layouts.len() {
+    for layout in facts.used_layouts() {
         if !facts.is_kind(layout, LayoutKind::Leaf) {
             continue;
         }

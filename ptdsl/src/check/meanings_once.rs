@@ -147,7 +147,7 @@ fn somewhere(facts: &mut Facts<'_>, attribute: usize) {
     let node = &facts.description.attributes[attribute].node;
     let of_pointers = node.names.iter().any(|name| name.value == "child");
     let mut there = Bdd::FALSE;
-    for layout in 0..facts.description.layouts.len() {
+    for layout in facts.used_layouts() {
         let kind = facts.layout(layout).kind;
         let fits = match kind {
             LayoutKind::Leaf => !of_pointers,

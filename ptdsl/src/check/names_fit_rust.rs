@@ -113,7 +113,7 @@ fn functions(facts: &mut Facts<'_>) {
 }
 
 /// Everything that a word says under its own name: names of attributes, and fields that no attribute always stands for.
-fn attributes<'a>(facts: &Facts<'a>) -> Vec<&'a Name> {
+fn attributes<'a>(facts: &mut Facts<'a>) -> Vec<&'a Name> {
     let description = facts.description;
     let mut names: Vec<&Name> = Vec::new();
     let mut add = |name: &'a Name| {
@@ -124,7 +124,11 @@ fn attributes<'a>(facts: &Facts<'a>) -> Vec<&'a Name> {
     description.attributes.iter().flat_map(|it| &it.node.names).for_each(&mut add);
     let stood_for =
         |name: &Name| description.attributes.iter().any(|it| it.node.when.is_none() && it.node.fields.contains(name));
-    for layout in description.layouts.iter().filter(|it| it.node.kind != LayoutKind::Absent) {
+    for layout in facts.used_layouts() {
+        let layout = &description.layouts[layout];
+        if layout.node.kind == LayoutKind::Absent {
+            continue;
+        }
         for case in layout.node.rows.iter().flat_map(|row| &row.node.content.cases) {
             if let Content::Field { name, value: None, .. } = &case.value.value
                 && !stood_for(name)

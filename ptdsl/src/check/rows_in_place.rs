@@ -1,12 +1,13 @@
 //! Rows that say something about the next step stand in layouts that have one: the OA in leaves, children in tables.
 
 use super::facts::{Facts, Subject};
-use super::shape::slice_bits;
+use super::geometry::Bounds;
+use super::shape::{fixed_bits, slice_bits};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::tree::{Content, LayoutKind};
 
 pub(super) fn check(facts: &mut Facts<'_>) {
-    for layout in 0..facts.description.layouts.len() {
+    for layout in facts.used_layouts() {
         kinds(facts, layout);
         slots(facts, layout);
     }
@@ -38,30 +39,48 @@ fn kinds(facts: &mut Facts<'_>, layout: usize) {
     }
 }
 
-/// The bits of slot numbers lie within the index of every child.
+/// Numbers of slots are those of the child: their bits lie within its index, and its lg2 fits.
 fn slots(facts: &mut Facts<'_>, layout: usize) {
     let node = facts.layout(layout);
-    let mut bits = u32::MAX;
-    for (level, _) in facts.places(layout) {
-        for (_, children) in facts.children(layout, level) {
-            let widths = children.into_iter().filter_map(|child| facts.position(child)).map(|it| it.bits.least);
-            bits = bits.min(widths.min().unwrap_or(u32::MAX));
-        }
-    }
+    let Some(bits) = child_bits(facts, layout) else { return };
     for row in &node.rows {
         for case in &row.node.content.cases {
-            let (Content::FirstSlot(slice) | Content::LastSlot(slice)) = &case.value.value else { continue };
-            if slice_bits(slice).is_some_and(|(high, _)| high < bits) {
-                continue;
-            }
-            let diagnostic = Diagnostic::new(Code::SlotBitsAstray, "bits that no slot number of the child has")
-                .label(
-                    slice.high.span.to(slice.low.span),
-                    format!("a child of {bits} index bits has bits {}..0", bits.saturating_sub(1)),
-                )
-                .label(facts.description.layouts[layout].span, "in this layout")
-                .note("expected bits of the number of a slot");
+            let diagnostic = match &case.value.value {
+                Content::FirstSlot(slice) | Content::LastSlot(slice) => {
+                    if slice_bits(slice).is_some_and(|(high, _)| high < bits.least) {
+                        continue;
+                    }
+                    let last = bits.least.saturating_sub(1);
+                    Diagnostic::new(Code::SlotBitsAstray, "bits that no slot number of the child has").label(
+                        slice.high.span.to(slice.low.span),
+                        format!("a child of {} index bits has bits {last}..0", bits.least),
+                    )
+                }
+                Content::SlotsLg2 => {
+                    let width = fixed_bits(&row.node.place.value).map_or(1, |(high, low)| high - low + 1);
+                    if bits.most.checked_shr(width).unwrap_or(0) == 0 {
+                        continue;
+                    }
+                    Diagnostic::new(Code::SlotBitsAstray, "a number of slots that its bits cannot hold")
+                        .label(row.span, format!("{} does not fit", bits.most))
+                }
+                _ => continue,
+            };
+            let diagnostic = diagnostic.label(facts.description.layouts[layout].span, "in this layout").note(
+                "expected bits of the number of a slot of the child, or all bits of the lg2 of how many there are",
+            );
             facts.report(Subject::Layout(layout), diagnostic);
         }
     }
+}
+
+/// How many bits index the children of a layout, the root's own level being the child of a root word.
+fn child_bits(facts: &mut Facts<'_>, layout: usize) -> Option<Bounds> {
+    let mut children: Vec<usize> = Vec::new();
+    for (level, _) in facts.places(layout) {
+        children.extend(facts.children(layout, level).into_iter().flat_map(|(_, levels)| levels));
+    }
+    let widths: Vec<Bounds> = children.into_iter().filter_map(|child| Some(facts.position(child)?.bits)).collect();
+    let least = widths.iter().map(|it| it.least).min()?;
+    Some(Bounds { least, most: widths.iter().map(|it| it.most).max()? })
 }

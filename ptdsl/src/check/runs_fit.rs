@@ -20,6 +20,19 @@ pub(super) fn check(facts: &mut Facts<'_>) {
             facts.report(Subject::Layout(layout), diagnostic);
             continue;
         }
+        let sizes = last.value.value != run.first.value.value;
+        let text = match (sizes, run.in_ones, run.identical) {
+            (true, false, _) => Some("runs of several sizes, of which the words say none"),
+            (_, true, false) => Some("a size in the low address bits of words that have addresses of their own"),
+            _ => None,
+        };
+        if let Some(text) = text {
+            let diagnostic = Diagnostic::new(Code::RunAstray, text)
+                .label(span, "in this run")
+                .note("expected `identical in ones` where a run has several sizes");
+            facts.report(Subject::Layout(layout), diagnostic);
+            continue;
+        }
         for (level, accepted) in facts.places(layout) {
             let Some(position) = facts.position(level) else { continue };
             let slots = 1_u128 << position.bits.least.min(64);

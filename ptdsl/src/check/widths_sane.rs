@@ -4,10 +4,13 @@ use super::facts::{Facts, Subject, parameter_bounds, span_last};
 use super::geometry::Bounds;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::span::Span;
-use crate::tree::{LevelIndex, Number, ParameterSet, Value};
+use crate::tree::{Extension, LevelIndex, Number, ParameterSet, Value};
 
 /// The widest VA and OA.
 const ADDRESS_BITS: u32 = 64;
+
+/// By how many bits a root may be widened: tables of 2^16 ordinary ones side by side.
+const MOST_WIDENED: u32 = 16;
 
 pub(super) fn check(facts: &mut Facts<'_>) {
     parameters(facts);
@@ -67,6 +70,14 @@ fn ranges(facts: &mut Facts<'_>) {
             facts.report(Subject::Format, diagnostic);
             continue;
         }
+        if let Some(widened) = range.node.widened.filter(|it| it.value.value > u128::from(MOST_WIDENED)) {
+            let text = format!("a root widened by {} bits", widened.value.value);
+            let diagnostic = Diagnostic::new(Code::WidthAstray, text)
+                .label(widened.span, "more tables side by side than fit in memory")
+                .note(format!("expected at most {MOST_WIDENED} bits"));
+            facts.report(Subject::Format, diagnostic);
+        }
+        prefix(facts, &range.node);
         let Some(tag) = &range.node.tag else { continue };
         let most = facts.small_bounds(&range.node.width).map_or(ADDRESS_BITS, |bounds| bounds.most);
         let (high, low) = (tag.bits.high, tag.bits.low);
@@ -79,6 +90,20 @@ fn ranges(facts: &mut Facts<'_>) {
             facts.report(Subject::Range(index), diagnostic);
         }
     }
+}
+
+/// A prefix fits the bits above the widest VA of its range.
+fn prefix(facts: &mut Facts<'_>, range: &crate::tree::Virtual) {
+    let Extension::Prefix(value) = &range.extension.value else { return };
+    let Some(bounds) = facts.small_bounds(&range.width) else { return };
+    let above = ADDRESS_BITS.saturating_sub(bounds.most);
+    if value.value.value >> above == 0 {
+        return;
+    }
+    let diagnostic = Diagnostic::new(Code::ValueTooLarge, format!("a prefix that does not fit {above} bits"))
+        .label(value.span, "above the translated bits")
+        .label(value_span(&range.width), format!("leaves {above} of {ADDRESS_BITS} bits"));
+    facts.report(Subject::Format, diagnostic);
 }
 
 fn outputs(facts: &mut Facts<'_>) {

@@ -86,6 +86,12 @@ impl Bdds {
         self.overflowed
     }
 
+    /// How many nodes there are.
+    #[cfg(test)]
+    pub fn nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// The variable holds.
     pub fn var(&mut self, var: Var) -> Bdd {
         self.node(var, Bdd::FALSE, Bdd::TRUE)
