@@ -21,7 +21,7 @@ pub mod tree;
 pub mod walk;
 
 pub use bind::bind;
-pub use compile::{Compiled, compile};
+pub use compile::{Compiled, compile, compile_proven};
 pub use parse::parse;
 pub use print::print;
 pub use resolve::resolve;

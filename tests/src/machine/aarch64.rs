@@ -8,6 +8,9 @@ use super::processor::{Leaf, Processor, Recorded, Word};
 /// Bit 55 of a VA says which half it belongs to (Arm DDI 0487, "Translation table base address registers").
 const HALF: u64 = 1 << 55;
 
+/// The access flag, AF.
+const ACCESSED: u64 = 1 << 10;
+
 /// Bits 1 and 0 of a descriptor.
 const TYPE: u64 = 0b11;
 const BLOCK: u64 = 0b01;
@@ -23,6 +26,8 @@ pub struct AArch64 {
     pub half: Half,
     /// LPA2.
     pub lpa2: bool,
+    /// Hardware sets the access flag, and clears read-only where a descriptor lets it (`TCR_EL1.HA`, `TCR_EL1.HD`).
+    pub updates: bool,
     /// Whether the machine refuses blocks at levels that cannot have them.
     pub checks_block_levels: bool,
 }
@@ -41,7 +46,7 @@ impl AArch64 {
 impl Processor for AArch64 {
     fn mmu(&self, root: u64) -> Mmu {
         let mmu = if self.lpa2 { AArch64Mmu::stage1_4k_lpa2(root) } else { AArch64Mmu::stage1_4k(root) };
-        AArch64Mmu { half: self.half, ..mmu }.into()
+        AArch64Mmu { half: self.half, hardware_accessed: self.updates, hardware_dirty: self.updates, ..mmu }.into()
     }
 
     fn untranslated_bits(&self) -> u64 {
@@ -55,7 +60,7 @@ impl Processor for AArch64 {
     fn refuses<A: Attributes>(&self, leaf: &Leaf<A>, probe: &Probe) -> Option<Kind> {
         // Without hardware updates, a clear access flag faults, and before anything else is looked at (DDI 0487, "The
         // Access flag" and "Prioritization of synchronous aborts from a single stage of address translation").
-        if !leaf.says("accessed") {
+        if !self.updates && !leaf.says("accessed") {
             return Some(Kind::AccessFlag);
         }
         // What EL0 may write, EL1 never fetches from (DDI 0487, "Instruction execution permissions").
@@ -75,7 +80,7 @@ impl Processor for AArch64 {
     }
 
     fn recorded(&self) -> Recorded {
-        Recorded::default()
+        Recorded { leaf: if self.updates { ACCESSED } else { 0 }, ..Recorded::default() }
     }
 
     fn uncertain(&self, word: &Word) -> Option<&'static str> {

@@ -52,7 +52,7 @@ where
     P: PageTable<Format: Format<Word = u64>>,
     R: Processor,
 {
-    let mut rng = rng(seed);
+    let mut rng = rng(seed, &subject.name);
     let ground = Ground::of(machine);
     let mut words = ground.words();
     let arena = Arena::new(ground.tables.start, &mut words);

@@ -19,9 +19,11 @@ pub fn seed() -> u64 {
     seed
 }
 
-/// The random choices of a run.
-pub(super) fn rng(seed: u64) -> StdRng {
-    StdRng::seed_from_u64(seed)
+/// The random choices of a run, different ones for each subject.
+pub(super) fn rng(seed: u64, subject: &str) -> StdRng {
+    // FNV-1a, so that the same name means the same choices everywhere.
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    StdRng::seed_from_u64(subject.bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, mix))
 }
 
 /// True in `percent` of cases.

@@ -44,7 +44,7 @@ where
 {
     let mut tally = Tally::new(format!("{} on {}, strange words", subject.name, machine.name()));
     for filling in 0..FILLINGS {
-        let mut rng = rng(seed.wrapping_add(filling));
+        let mut rng = rng(seed.wrapping_add(filling), &subject.name);
         let ground = Ground::of(machine);
         let mut words = ground.words();
         let arena = Arena::new(ground.tables.start, &mut words);
@@ -202,7 +202,7 @@ impl Fill<'_, '_> {
             // Down to the lower levels, most of the time.
             (0..70, Some(below)) => {
                 let word = L::table(f, *one_of(rng, below));
-                return if chance(rng, 85) { word } else { flipped(word, rng) };
+                return if chance(rng, 91) { word } else { flipped(word, rng) };
             }
             (70..88, _) | (_, None) if !own.is_empty() && chance(rng, 85) => *one_of(rng, own),
             // A leaf word of another level.
