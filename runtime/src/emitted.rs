@@ -1,6 +1,6 @@
 //! What emitted code calls: too small to be worth repeating in every expansion, and no business of anyone else.
 
-use crate::format::{Bits, Unencodable, Way};
+use crate::format::{Bits, LevelInfo, Unencodable, Way};
 use crate::word::Word;
 
 /// Whether an attribute can be said.
@@ -27,6 +27,20 @@ pub fn patch<W: Word>(bits: W, places: u64, masks: &[W]) -> Bits<W> {
 pub fn strictest<const N: usize>(ways: [(u64, Way); N]) -> Way {
     let needed = ways.into_iter().filter(|(condition, _)| *condition != 0);
     needed.fold(Way::Lazy, |strictest, (_, way)| strictest.max(way))
+}
+
+/// Checks at compile time that each level begins where the one below ends, and that they are numbered down to 0.
+pub const fn tile(levels: &[LevelInfo]) {
+    let mut place = 0;
+    while place < levels.len() {
+        let (below, level) = (levels.len() - 1 - place, levels[place]);
+        assert!(level.number as usize == below, "levels are numbered from the lowest");
+        assert!(
+            below == 0 || levels[place + 1].shift + levels[place + 1].index_bits == level.shift,
+            "levels tile the VA"
+        );
+        place += 1;
+    }
 }
 
 /// A table of codes of `code_bits` bits, by old code: what each becomes when some of the flags it stands for change.

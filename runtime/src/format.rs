@@ -36,7 +36,10 @@ pub trait Format: Copy + Eq + Hash + fmt::Debug + Send + Sync + 'static {
     const NAME: &'static str;
 
     /// Whether words stand in memory with the highest byte first.
-    fn big_endian(self) -> bool;
+    #[inline]
+    fn big_endian(self) -> bool {
+        false
+    }
 
     /// Whether `va` is one that this table translates: the bits above the translated ones hold what they must.
     fn is_canonical(self, va: u64) -> bool;
@@ -59,7 +62,10 @@ pub trait Format: Copy + Eq + Hash + fmt::Debug + Send + Sync + 'static {
     }
 
     /// The start value for [`Level::limit`]: nothing is limited.
-    fn no_limits(self) -> Self::Word;
+    #[inline]
+    fn no_limits(self) -> Self::Word {
+        !Self::Word::ZERO
+    }
 
     /// Calls `visitor` with the level of the root. The one place where a root chosen at run time costs a branch.
     fn root<V: RootVisitor<Self>>(self, visitor: V) -> V::Output;
@@ -205,7 +211,7 @@ pub trait Level: Sized + 'static {
     /// Whether this is [`Floor`], which has no tables.
     const IS_FLOOR: bool = false;
     /// Whether a word here can point to a table of [`Below`](Self::Below).
-    const HAS_TABLES: bool;
+    const HAS_TABLES: bool = !<Self::Below as Level>::IS_FLOOR;
 
     /// The lowest VA bit that indexes this level: lg2 of the bytes that one slot translates.
     #[inline]

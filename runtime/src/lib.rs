@@ -67,5 +67,5 @@ pub const MAX_LEVELS: usize = 8;
 pub mod __ {
     pub use core;
 
-    pub use crate::emitted::{check, patch, recode, strictest};
+    pub use crate::emitted::{check, patch, recode, strictest, tile};
 }

@@ -349,6 +349,7 @@ fn change(plan: &Plan<'_>) -> TokenStream {
     quote! {
         /// Attributes to change, and what to; the others stay as they are.
         #derives
+        #[derive(::core::default::Default)]
         #[must_use]
         pub struct Change { to: Attributes, fields: u64 }
         impl Change {
@@ -356,9 +357,6 @@ fn change(plan: &Plan<'_>) -> TokenStream {
             pub const fn new() -> Self { Self { to: Attributes::new(), fields: 0 } }
             const fn with(self, to: Attributes, field: u64) -> Self { Self { to, fields: self.fields | field } }
             #(#setters)*
-        }
-        impl ::core::default::Default for Change {
-            fn default() -> Self { Self::new() }
         }
         #implementation
         #patch

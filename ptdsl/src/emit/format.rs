@@ -162,7 +162,10 @@ fn implementation(plan: &Plan<'_>, common: &TokenStream) -> TokenStream {
     let canonical = merged(&|format| is_canonical(&format.ranges[plan.family.range]));
     let extended = merged(&|format| extend(&format.ranges[plan.family.range]));
     let last = on_self(plan.merged(|format| output_last(plan, format)));
-    let mut methods = simple("big_endian", &[itself()], &quote!(bool), &big_endian);
+    let mut methods = TokenStream::new();
+    if big_endian != Expr::Bool(false) {
+        methods.extend(simple("big_endian", &[itself()], &quote!(bool), &big_endian));
+    }
     methods.extend(simple("is_canonical", &[itself(), ("va", quote!(u64))], &quote!(bool), &canonical));
     methods.extend(simple("extend", &[itself(), ("position", quote!(u64))], &quote!(u64), &extended));
     methods.extend(simple("output_last", &[itself()], &quote!(u64), &last));
@@ -171,7 +174,6 @@ fn implementation(plan: &Plan<'_>, common: &TokenStream) -> TokenStream {
     if global != Expr::Bool(true) {
         methods.extend(simple("has_global", &[itself()], &quote!(bool), &global));
     }
-    methods.extend(simple("no_limits", &[itself()], &word_type, &Expr::Bits(0).bit_not()));
     let root = on_self(plan.merged(|format| {
         let root = &format.levels[format.ranges[plan.family.range].root].name;
         let found = plan.levels.iter().find(|level| level.name == *root);
@@ -386,8 +388,6 @@ fn way_of(plan: &Plan<'_>) -> TokenStream {
 pub(crate) fn levels(plan: &Plan<'_>) -> TokenStream {
     let krate = plan.krate();
     let count = decimal(plan.levels.len() as u128);
-    let mut asserts = Vec::new();
-    let mut above: Option<u32> = None;
     let infos = plan.levels.iter().enumerate().map(|(place, level)| {
         let widest = plan.places(level).map(|(member, at)| {
             let format = plan.format(member);
@@ -396,11 +396,6 @@ pub(crate) fn levels(plan: &Plan<'_>) -> TokenStream {
         let (index_bits, shift) = widest.max().unwrap_or((0, 0));
         let leaves = plan.places(level).flat_map(|(member, at)| plan.leaves(plan.format(member), at));
         let sizes = sizes(&leaves.collect::<Vec<_>>());
-        if above == Some(shift + index_bits) {
-            let (this, before) = (decimal(place as u128), decimal(place as u128 - 1));
-            asserts.push(quote!(LEVELS[#this].shift + LEVELS[#this].index_bits == LEVELS[#before].shift));
-        }
-        above = Some(shift);
         let number = decimal((plan.levels.len() - 1 - place) as u128);
         let (text, shift, index_bits) = (&level.name, decimal(shift.into()), decimal(index_bits.into()));
         quote!(#krate::LevelInfo::new(#text, #number, #shift, #index_bits, #krate::Sizes(#sizes)))
@@ -410,6 +405,6 @@ pub(crate) fn levels(plan: &Plan<'_>) -> TokenStream {
     quote! {
         #docs
         pub const LEVELS: [#krate::LevelInfo; #count] = [#(#infos),*];
-        const _: () = { #(::core::assert!(#asserts);)* };
+        const _: () = #krate::__::tile(&LEVELS);
     }
 }

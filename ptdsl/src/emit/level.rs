@@ -85,6 +85,7 @@ fn level(plan: &Plan<'_>, place: usize, own: &TokenStream) -> TokenStream {
     let docs = docs::level(plan, level);
     let number = decimal(place as u128);
     let has_tables = has_tables(plan, level);
+    let has_tables = (has_tables != plan.below(place).is_some()).then(|| quote!(const HAS_TABLES: bool = #has_tables;));
     quote! {
         #docs
         pub enum #of {}
@@ -92,7 +93,7 @@ fn level(plan: &Plan<'_>, place: usize, own: &TokenStream) -> TokenStream {
             type Format = Format;
             type Below = #below;
             const INFO: #krate::LevelInfo = LEVELS[#number];
-            const HAS_TABLES: bool = #has_tables;
+            #has_tables
             #own
         }
     }

@@ -27,11 +27,7 @@ pub(crate) fn tables(krate: &TokenStream, new: bool, new_with: bool) -> TokenStr
     let constructor = |function: &str, parameter: Option<TokenStream>, value: TokenStream| {
         let function = name(function);
         quote! {
-            /// A new root with nothing in it.
-            ///
-            /// # Errors
-            ///
-            /// There is no frame for it, or the memory refuses.
+            /// A new root with nothing in it. Fails without a frame for it, or if the memory refuses.
             pub fn #function<M: #krate::Memory, A: #krate::Frames, T>(
                 cx: &mut #krate::Context<M, A, T> #parameter
             ) -> ::core::result::Result<Self, #krate::Error> {
@@ -48,11 +44,7 @@ pub(crate) fn tables(krate: &TokenStream, new: bool, new_with: bool) -> TokenStr
         impl PageTable {
             #new
             #new_with
-            /// Gives every table back, the root included.
-            ///
-            /// # Errors
-            ///
-            /// The memory refuses.
+            /// Gives every table back, the root included. Fails if the memory refuses.
             pub fn free<M: #krate::Memory, A: #krate::Frames, T: #krate::Tlb>(
                 self, cx: &mut #krate::Context<M, A, T>
             ) -> ::core::result::Result<(), #krate::Error> {
