@@ -66,7 +66,8 @@ fn expand(
     };
     options.file = source.file.clone();
     let tracking = source.tracking();
-    let compiled = ptdsl::compile(&source.file, &source.text);
+    let compile = if source.tracked { ptdsl::compile } else { ptdsl::compile_proven };
+    let compiled = compile(&source.file, &source.text);
     let description = source.pick(&compiled);
     let shown = |problems: &[Diagnostic]| -> Vec<syn::Error> {
         let one = |problem: &Diagnostic| {

@@ -17,7 +17,7 @@ pub struct Source {
     /// The format, if it was named.
     format: Option<String>,
     /// It is a file of the client's: changes of it are changes of the client.
-    tracked: bool,
+    pub tracked: bool,
 }
 
 impl Source {
