@@ -7,6 +7,7 @@
 pub mod cases;
 pub mod encodings;
 pub mod levels;
+pub mod machine;
 pub mod operations;
 pub mod words;
 

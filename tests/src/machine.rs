@@ -25,7 +25,7 @@ mod x86_64;
 
 pub use aarch64::AArch64;
 pub use judge::{Subject, judge};
-pub use processor::{Expected, Leaf, Processor, Recorded, Word};
+pub use processor::{Expected, Leaf, Processor, Word};
 pub use random::seed;
 pub use reference::Reference;
 pub use riscv::RiscV;

@@ -4,9 +4,7 @@
 //! how many disagreed. `PTGEN_SEED=n` repeats a run.
 
 use ptgen::{Format, PageTable};
-use ptgen_machines::{
-    AArch64Features, Features, Half, Machine, RiscVFeatures, RiscVMode, X86_64Features, machines_for_tests, names,
-};
+use ptgen_machines::{Features, Half, Machine, RiscVFeatures, RiscVMode, X86_64Features, machines_for_tests, names};
 use ptgen_tests::machine::{AArch64, Processor, Reference, RiscV, Subject, X86_64, judge, judge_words, seed};
 
 /// At least so many accesses are compared for each format and machine.
@@ -44,7 +42,7 @@ mod aarch64_low {}
 mod aarch64_high {}
 
 #[ptgen::pagetable(format = "aarch64_stage1_4k", features(hardware_accessed = on, hardware_dirty = on), range = high)]
-mod aarch64_updated {}
+mod aarch64_updates {}
 
 #[ptgen::pagetable(format = "aarch64_stage1_4k_lpa2", range = low)]
 mod aarch64_lpa2_low {}
@@ -121,28 +119,19 @@ fn riscv_of_five_levels() {
 
 #[test]
 fn aarch64_of_48_bits() {
-    aarch64::<aarch64_low::PageTable>("aarch64_stage1_4k", Half::Lower, aarch64_low::Format {});
-    aarch64::<aarch64_high::PageTable>("aarch64_stage1_4k", Half::Upper, aarch64_high::Format {});
+    aarch64::<aarch64_low::PageTable>("aarch64_stage1_4k", Half::Lower, false, aarch64_low::Format {});
+    aarch64::<aarch64_high::PageTable>("aarch64_stage1_4k", Half::Upper, false, aarch64_high::Format {});
 }
 
 #[test]
-fn aarch64_updates() {
-    for machine in machines_for_tests(&[names::QEMU_AARCH64]) {
-        let Features::AArch64(features) = machine.features() else { panic!("{machine:?}") };
-        let subject = Subject {
-            name: "aarch64 updates".into(),
-            format: aarch64_updated::Format{},
-            processor: AArch64 { half: Half::Upper, lpa2: false, updates: true, checks_block_levels: features.checks_block_levels },
-            reference: Reference::new("aarch64_stage1_4k", &[("hardware_accessed", true), ("hardware_dirty", true)], &[], Some("high")),
-        };
-        both::<aarch64_updated::PageTable, _>(&subject, machine.as_ref());
-    }
+fn aarch64_with_hardware_updates() {
+    aarch64::<aarch64_updates::PageTable>("aarch64_stage1_4k", Half::Upper, true, aarch64_updates::Format {});
 }
 
 #[test]
 fn aarch64_of_52_bits() {
-    aarch64::<aarch64_lpa2_low::PageTable>("aarch64_stage1_4k_lpa2", Half::Lower, aarch64_lpa2_low::Format {});
-    aarch64::<aarch64_lpa2_high::PageTable>("aarch64_stage1_4k_lpa2", Half::Upper, aarch64_lpa2_high::Format {});
+    aarch64::<aarch64_lpa2_low::PageTable>("aarch64_stage1_4k_lpa2", Half::Lower, false, aarch64_lpa2_low::Format {});
+    aarch64::<aarch64_lpa2_high::PageTable>("aarch64_stage1_4k_lpa2", Half::Upper, false, aarch64_lpa2_high::Format {});
 }
 
 /// Key 1 is closed, key 2 can only be read, of the others some are closed or read-only, too.
@@ -221,24 +210,24 @@ where
     }
 }
 
-fn aarch64<P>(name: &str, half: Half, format: P::Format)
+fn aarch64<P>(name: &str, half: Half, updates: bool, format: P::Format)
 where
     P: PageTable<Format: Format<Word = u64>>,
 {
     for machine in machines_for_tests(&[names::QEMU_AARCH64]) {
         let Features::AArch64(features) = machine.features() else { panic!("{machine:?}") };
-        let AArch64Features { lpa2_4k, checks_block_levels, .. } = *features;
         let lpa2 = name.ends_with("lpa2");
-        if lpa2 && !lpa2_4k {
-            println!("NOT RUN: {name}: {} has no LPA2", machine.name());
+        if lpa2 && !features.lpa2_4k || updates && !(features.hardware_accessed && features.hardware_dirty) {
+            println!("NOT RUN: {name}, updates {updates}: {} has no such feature", machine.name());
             continue;
         }
         let range = if half == Half::Lower { "low" } else { "high" };
+        let decided = [("hardware_accessed", updates), ("hardware_dirty", updates)];
         let subject = Subject {
-            name: format!("{name}, {range}"),
+            name: format!("{name}, {range}{}", if updates { ", hardware updates" } else { "" }),
             format,
-            processor: AArch64 { half, lpa2, updates: false, checks_block_levels },
-            reference: Reference::new(name, &[], &[], Some(range)),
+            processor: AArch64 { half, lpa2, updates, checks_block_levels: features.checks_block_levels },
+            reference: Reference::new(name, &decided, &[], Some(range)),
         };
         both::<P, _>(&subject, machine.as_ref());
     }

@@ -3,13 +3,15 @@
 use ptgen::{Attributes, FaultKind};
 use ptgen_machines::{AArch64Mmu, Access, FaultKind as Kind, Half, Mmu, Probe};
 
-use super::processor::{Leaf, Processor, Recorded, Word};
+use super::processor::{Leaf, Processor, Word};
 
 /// Bit 55 of a VA says which half it belongs to (Arm DDI 0487, "Translation table base address registers").
 const HALF: u64 = 1 << 55;
 
-/// The access flag, AF.
+/// Bits of a descriptor (DDI 0487, "Hardware updates to the translation tables"): AF, AP[2], DBM.
 const ACCESSED: u64 = 1 << 10;
+const READ_ONLY: u64 = 1 << 7;
+const DIRTY_MODIFIER: u64 = 1 << 51;
 
 /// Bits 1 and 0 of a descriptor.
 const TYPE: u64 = 0b11;
@@ -68,6 +70,13 @@ impl Processor for AArch64 {
         (!leaf.permits(probe.access, probe.user) || users_data).then_some(Kind::Permission)
     }
 
+    fn unsure<A: Attributes>(&self, leaf: &Leaf<A>, probe: &Probe) -> Option<&'static str> {
+        // DBM makes a page count as writable, dirty or not (DDI 0487, pseudocode of the stage 1 permissions), so EL1
+        // never fetches from what EL0 may make dirty. QEMU 7.2 lets it until somebody did.
+        let clean = self.updates && leaf.permits(Access::Write, true) && !leaf.says("dirty");
+        (clean && probe.access == Access::Fetch && !probe.user).then_some("text that users could make dirty")
+    }
+
     fn fault(&self, fault: FaultKind) -> Kind {
         match fault {
             FaultKind::NotCanonical | FaultKind::Absent | FaultKind::Reserved => Kind::NotPresent,
@@ -79,8 +88,18 @@ impl Processor for AArch64 {
         Some(Self::manual_level(number))
     }
 
-    fn recorded(&self) -> Recorded {
-        Recorded { leaf: if self.updates { ACCESSED } else { 0 }, ..Recorded::default() }
+    fn used(&self, leaf: u64) -> u64 {
+        if self.updates { leaf | ACCESSED } else { leaf }
+    }
+
+    fn stored(&self, leaf: u64) -> u64 {
+        if self.updates && leaf & DIRTY_MODIFIER != 0 { leaf & !READ_ONLY } else { leaf }
+    }
+
+    fn must_record(&self, access: Access) -> bool {
+        // Reads and writes are only asked for, with address translation instructions, of which the manual does not
+        // demand that anything is recorded (DDI 0487, "Hardware updates to the translation tables").
+        access == Access::Fetch
     }
 
     fn uncertain(&self, word: &Word) -> Option<&'static str> {

@@ -21,6 +21,8 @@ pub(super) struct Attempt {
     pub(super) expected: Expected,
     /// lg2 of the size of the leaf for that VA, if there is one.
     pub(super) size_lg2: Option<u32>,
+    /// Why nothing can be concluded from it.
+    unsure: Option<&'static str>,
 }
 
 impl Attempt {
@@ -41,6 +43,7 @@ where
     let translated = table.translate(arena, probe.va).ok().map(|oa| oa.get());
     assert_eq!(translated, oa, "`translate` and `lookup` disagree on {:#x}", probe.va);
     let size_lg2 = found.as_ref().ok().map(|mapping| mapping.size_lg2);
+    let unsure = found.as_ref().ok().and_then(|mapping| processor.unsure(&leaf(mapping), &probe));
     let expected = match found {
         Ok(mapping) => through(&mapping, processor, &probe),
         Err(fault) => {
@@ -48,12 +51,15 @@ where
             Expected::Refused(processor.fault(fault.kind), level)
         }
     };
-    Attempt { probe, expected, size_lg2 }
+    Attempt { probe, expected, size_lg2, unsure }
+}
+
+fn leaf<F: Format>(mapping: &Mapping<F>) -> Leaf<F::Attributes> {
+    Leaf { level: mapping.level, attributes: mapping.attributes() }
 }
 
 fn through<F: Format, R: Processor>(mapping: &Mapping<F>, processor: &R, probe: &Probe) -> Expected {
-    let leaf = Leaf { level: mapping.level, attributes: mapping.attributes() };
-    match processor.refuses(&leaf, probe) {
+    match processor.refuses(&leaf(mapping), probe) {
         Some(kind) => Expected::Refused(kind, processor.level(mapping.level)),
         None => Expected::Reached((mapping.oa + (probe.va - mapping.va.get())).get()),
     }
@@ -67,8 +73,18 @@ pub(super) fn accesses(va: u64, rng: &mut StdRng) -> Vec<Probe> {
 }
 
 /// Whether the machine can be asked that, and does not touch what it should not if the answer is the expected one.
-pub(super) fn is_fair<R: Processor>(attempt: &Attempt, machine: &dyn Machine, ground: &Ground, processor: &R) -> bool {
+pub(super) fn is_fair<R: Processor>(
+    attempt: &Attempt,
+    machine: &dyn Machine,
+    ground: &Ground,
+    processor: &R,
+    tally: &mut Tally,
+) -> bool {
     let probe = &attempt.probe;
+    if let Some(reason) = attempt.unsure {
+        *tally.left_out.entry(reason).or_default() += 1;
+        return false;
+    }
     let own = machine.reserved().iter().any(|it| probe.va.wrapping_sub(it.va) < it.bytes);
     let led = match attempt.expected {
         Expected::Reached(oa) => ground.can_be_reached(oa, probe.access),
@@ -87,13 +103,12 @@ pub(super) fn run<F: Format<Word = u64>, R: Processor>(
     tally: &mut Tally,
 ) {
     for attempt in attempts {
-        if let Expected::Reached(oa) = attempt.expected {
-            if image.contains(oa, 1) {
-                image.tag(oa);
-            }
+        if let Expected::Reached(oa) = attempt.expected
+            && image.contains(oa, 1)
+        {
+            image.tag(oa);
         }
     }
-    // The words before the machine records anything in them, to tell where a walk went wrong.
     let probes: Vec<Probe> = attempts.iter().map(|attempt| attempt.probe).collect();
     let outcomes = machine.probe(image, &subject.processor.mmu(root), &probes).expect("the machine runs");
     for (attempt, outcome) in attempts.iter().zip(&outcomes) {

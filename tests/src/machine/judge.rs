@@ -64,7 +64,7 @@ where
         space.grow(REGIONS, &mut rng);
         space.change(CHANGES, &mut rng);
         ground.copy(&arena, &image);
-        let attempts = attempts(&space, subject, machine, &ground, &mut rng);
+        let attempts = attempts(&space, subject, machine, &ground, &mut rng, &mut tally);
         run(subject, machine, &mut image, root, &attempts, &mut tally);
         assert_eq!(tally.disagreements, 0, "{tally}");
         record::read_back(&mut space.table, &arena, &ground, &image, &subject.processor, &attempts, &mut tally);
@@ -82,6 +82,7 @@ fn attempts<P, R>(
     machine: &dyn Machine,
     ground: &Ground,
     rng: &mut StdRng,
+    tally: &mut Tally,
 ) -> Vec<Attempt>
 where
     P: PageTable<Format: Format<Word = u64>>,
@@ -93,7 +94,7 @@ where
     while attempts.len() < PROBES {
         let tried = accesses(places.pick(rng), rng).into_iter();
         let tried = tried.map(|probe| expect(&space.table, space.arena, processor, probe));
-        attempts.extend(tried.filter(|attempt| is_fair(attempt, machine, ground, processor)));
+        attempts.extend(tried.filter(|attempt| is_fair(attempt, machine, ground, processor, tally)));
     }
     attempts
 }

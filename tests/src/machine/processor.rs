@@ -67,19 +67,6 @@ pub struct Word {
     pub is_table: bool,
 }
 
-/// The bits that a machine sets by itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Recorded {
-    /// In a word that points to a table, when it is used.
-    pub table: u64,
-    /// In a leaf word, when it is used.
-    pub leaf: u64,
-    /// In a leaf word, when something is stored through it.
-    pub written: u64,
-    /// Whether a leaf may also be marked as used that no access of the program used.
-    pub speculates: bool,
-}
-
 /// A processor in some mode: what words do not decide, and how it tells its faults.
 pub trait Processor {
     /// The configuration for tables at `root`.
@@ -97,6 +84,12 @@ pub trait Processor {
     /// Why an access through this leaf is refused, if it is.
     fn refuses<A: Attributes>(&self, leaf: &Leaf<A>, probe: &Probe) -> Option<Kind>;
 
+    /// Why nothing can be concluded from what the machine makes of an access through this leaf.
+    fn unsure<A: Attributes>(&self, leaf: &Leaf<A>, probe: &Probe) -> Option<&'static str> {
+        let _ = (leaf, probe);
+        None
+    }
+
     /// What the machine calls this fault of emitted code.
     fn fault(&self, fault: FaultKind) -> Kind;
 
@@ -106,8 +99,31 @@ pub trait Processor {
         None
     }
 
-    /// The bits that it sets.
-    fn recorded(&self) -> Recorded;
+    /// What becomes of a word that points to a table when it is used.
+    fn followed(&self, table: u64) -> u64 {
+        table
+    }
+
+    /// What becomes of a leaf word when it is used.
+    fn used(&self, leaf: u64) -> u64 {
+        leaf
+    }
+
+    /// What becomes of a leaf word when something is stored through it, beside [`used`](Self::used).
+    fn stored(&self, leaf: u64) -> u64 {
+        leaf
+    }
+
+    /// Whether a probe of this kind that arrives has to be recorded so.
+    fn must_record(&self, access: Access) -> bool {
+        let _ = access;
+        true
+    }
+
+    /// Whether leaves may be recorded as used although the program did not access them.
+    fn speculates(&self) -> bool {
+        false
+    }
 
     /// Why nothing can be concluded from what a machine makes of this word; `None` where the manual, and this machine,
     /// are certain.

@@ -73,7 +73,11 @@ pub(super) fn change<F: Format>(rng: &mut StdRng) -> F::Change {
     for _ in 0..rng.random_range(1..3) {
         let index = rng.random_range(0..fields.len());
         let value = value(fields[index].kind, rng);
-        assert!(change.set(index, value), "a change takes every value of an attribute: {} = {value}", fields[index].name);
+        assert!(
+            change.set(index, value),
+            "a change takes every value of an attribute: {} = {value}",
+            fields[index].name
+        );
     }
     change
 }

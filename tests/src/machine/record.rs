@@ -1,16 +1,14 @@
 //! What the machine records in the tables: that it is there, that it is all, and that it stays.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use ptgen::{
-    Arena, Change, Context, Error, Flow, Format, Level, NoTlb, PageTable, Protect, Use, VaRange, Visit, Way,
-};
+use ptgen::{Arena, Change, Context, Error, Flow, Format, Level, NoTlb, PageTable, Protect, VaRange, Visit, Way};
 use ptgen_machines::{Access, Image};
 use rand::rngs::StdRng;
 
 use super::attempt::Attempt;
 use super::ground::Ground;
-use super::processor::{Processor, Recorded};
+use super::processor::Processor;
 use super::random::{chance, change, flag, one_of};
 use super::space::low;
 use super::tally::Tally;
@@ -40,9 +38,8 @@ pub(super) fn read_back<P, R>(
     P: PageTable<Format: Format<Word = u64>>,
     R: Processor,
 {
-    let recorded = processor.recorded();
-    let used = Used::of(table, arena, attempts);
-    let mut judge = Changes { arena, image, recorded, used, tables: tables(table, arena), changed: BTreeMap::new() };
+    let uses = uses(table, arena, processor, attempts);
+    let mut judge = Changes { arena, image, processor, uses, tables: tables(table, arena), changed: BTreeMap::new() };
     each_level(table.tree().format(), &mut judge);
     let changed = judge.changed;
     for address in ground.addresses() {
@@ -56,45 +53,50 @@ pub(super) fn read_back<P, R>(
     for (address, word) in changed {
         arena.write(address, word);
     }
-    for attempt in attempts.iter().filter(|attempt| attempt.arrives()) {
-        let va = attempt.probe.va;
-        let leaf = table.lookup(arena, va).expect("what was reached is mapped").own_attributes();
+    if !records(processor) {
+        return;
+    }
+    for Attempt { probe, .. } in attempts.iter().filter(|it| it.arrives() && processor.must_record(it.probe.access)) {
+        let leaf = table.lookup(arena, probe.va).expect("what was reached is mapped").own_attributes();
         let seen = |name: &str| flag(&leaf, name) == Some(true);
-        assert!(recorded.leaf == 0 || seen("accessed"), "the use of {va:#x} is not seen");
-        let stored = attempt.probe.access == Access::Write;
-        assert!(recorded.written == 0 || !stored || seen("dirty"), "the store to {va:#x} is not seen");
+        assert!(seen("accessed"), "the use of {:#x} is not seen", probe.va);
+        assert!(probe.access != Access::Write || seen("dirty"), "the store to {:#x} is not seen", probe.va);
     }
 }
 
-/// The slots of leaves through which the program went, or tried to.
-struct Used {
-    /// By an access that was refused, perhaps. It may be recorded: a processor marks an entry that it uses "as part of
-    /// linear-address translation" (Intel SDM vol. 3A, "Accessed and Dirty Flags"), whatever follows.
-    tried: BTreeSet<u64>,
-    /// By any access.
-    any: BTreeSet<u64>,
-    /// By a store.
-    stores: BTreeSet<u64>,
+/// Whether the processor records anything in leaves.
+fn records<R: Processor>(processor: &R) -> bool {
+    processor.used(0) != 0
 }
 
-impl Used {
-    fn of<P>(table: &P, arena: &Arena<'_, u64>, attempts: &[Attempt]) -> Self
-    where
-        P: PageTable<Format: Format<Word = u64>>,
-    {
-        let mut used = Self { tried: BTreeSet::new(), any: BTreeSet::new(), stores: BTreeSet::new() };
-        for attempt in attempts.iter().filter(|attempt| attempt.size_lg2.is_some()) {
-            let slot = slot(table, arena, attempt.probe.va);
-            used.tried.insert(slot);
-            if attempt.arrives() {
-                used.any.insert(slot);
-                if attempt.probe.access == Access::Write {
-                    used.stores.insert(slot);
-                }
-            }
-        }
-        used
+/// What was done through a leaf word, and what may have been.
+#[derive(Clone, Copy, Debug, Default)]
+struct Use {
+    used: bool,
+    stored: bool,
+    /// By an access that was refused, perhaps: a processor marks an entry that it uses "as part of linear-address
+    /// translation" (Intel SDM vol. 3A, "Accessed and Dirty Flags"), whatever follows.
+    perhaps_used: bool,
+    perhaps_stored: bool,
+}
+
+/// What was done, by the address of the leaf word.
+fn uses<P, R>(table: &P, arena: &Arena<'_, u64>, processor: &R, attempts: &[Attempt]) -> BTreeMap<u64, Use>
+where
+    P: PageTable<Format: Format<Word = u64>>,
+    R: Processor,
+{
+    let mut uses: BTreeMap<u64, Use> = BTreeMap::new();
+    for attempt in attempts.iter().filter(|attempt| attempt.size_lg2.is_some()) {
+        let it = uses.entry(slot(table, arena, attempt.probe.va)).or_default();
+        let (arrives, stores) = (attempt.arrives(), attempt.probe.access == Access::Write);
+        let must = arrives && processor.must_record(attempt.probe.access);
+        it.used |= must;
+        it.stored |= must && stores;
+        it.perhaps_used = true;
+        it.perhaps_stored |= arrives && stores;
     }
+    uses
 }
 
 /// Where the leaf word stands that translates `va`.
@@ -137,31 +139,30 @@ where
 }
 
 /// Compares every word of every table before and after.
-struct Changes<'a, 'w> {
+struct Changes<'a, 'w, R> {
     arena: &'a Arena<'w, u64>,
     image: &'a Image,
-    recorded: Recorded,
-    used: Used,
+    processor: &'a R,
+    uses: BTreeMap<u64, Use>,
     tables: BTreeMap<u8, Vec<u64>>,
     /// What changed, as it may.
     changed: BTreeMap<u64, u64>,
 }
 
-impl<F: Format<Word = u64>> EachLevel<F> for Changes<'_, '_> {
+impl<F: Format<Word = u64>, R: Processor> EachLevel<F> for Changes<'_, '_, R> {
     fn level<L: Level<Format = F>>(&mut self, f: F) {
         for table in self.tables.remove(&L::NUMBER).unwrap_or_default() {
             for slot in 0..1_u64 << L::index_bits(f) {
                 let address = table + (slot << WORD_LG2);
                 let before = self.arena.read(address).expect("tables are in the arena");
                 let after = self.image.read_u64(address);
-                let (must, may) = self.allowed::<L>(f, address, before);
-                let set = before ^ after;
+                let possible = self.possible::<L>(f, address, before);
                 assert!(
-                    set & !may == 0 && after & must == must,
-                    "the machine made {after:#x} of {before:#x} in {}, where it may set {may:#x} and must set {must:#x}",
+                    possible.contains(&after),
+                    "the machine made {after:#x} of {before:#x} in {}; possible: {possible:x?}",
                     L::NAME
                 );
-                if set != 0 {
+                if before != after {
                     self.changed.insert(address, after);
                 }
             }
@@ -169,25 +170,35 @@ impl<F: Format<Word = u64>> EachLevel<F> for Changes<'_, '_> {
     }
 }
 
-impl Changes<'_, '_> {
-    /// The bits that must be set in a word after all that was done, and those that may have changed.
-    fn allowed<L: Level>(&self, f: L::Format, address: u64, word: u64) -> (u64, u64)
+impl<R: Processor> Changes<'_, '_, R> {
+    /// What may have become of a word after all that was done.
+    fn possible<L: Level>(&self, f: L::Format, address: u64, word: u64) -> Vec<u64>
     where
         L::Format: Format<Word = u64>,
     {
-        let Recorded { table, leaf, written, speculates } = self.recorded;
-        let unset = |bits: u64| bits & !word;
+        let processor = self.processor;
         if L::is_table(f, word) {
-            return (0, unset(table));
+            return vec![word, processor.followed(word)];
         }
         if !L::is_leaf(f, word) {
-            return (0, 0);
+            return vec![word];
         }
-        let used = if self.used.any.contains(&address) { leaf } else { 0 };
-        let stored = if self.used.stores.contains(&address) { written } else { 0 };
-        let may_be_used = speculates || self.used.tried.contains(&address);
-        let may = stored | if may_be_used { leaf } else { 0 };
-        (used | stored, unset(may))
+        let done = self.uses.get(&address).copied().unwrap_or_default();
+        let mut possible = vec![word];
+        if done.used || done.perhaps_used || processor.speculates() {
+            possible.push(processor.used(word));
+        }
+        if done.used {
+            possible.remove(0);
+        }
+        if done.perhaps_stored {
+            let stored: Vec<u64> = possible.iter().map(|&word| processor.stored(word)).collect();
+            if done.stored {
+                possible.clear();
+            }
+            possible.extend(stored);
+        }
+        possible
     }
 }
 
@@ -207,9 +218,9 @@ pub(super) fn survive<P, R>(
     P: PageTable<Format: Format<Word = u64>>,
     R: Processor,
 {
-    let Recorded { leaf: records, .. } = processor.recorded();
-    let arrived: Vec<&Attempt> = attempts.iter().filter(|attempt| attempt.arrives()).collect();
-    table.set_use(Use::Live);
+    let arrived: Vec<&Attempt> =
+        attempts.iter().filter(|it| it.arrives() && processor.must_record(it.probe.access)).collect();
+    table.set_use(ptgen::Use::Live);
     for _ in 0..CHANGES {
         let va = one_of(rng, &arrived).probe.va;
         let change = change::<P::Format>(rng);
@@ -228,12 +239,12 @@ pub(super) fn survive<P, R>(
         }
         let after = table.lookup(arena, va).expect("a change of rights leaves everything mapped").own_attributes();
         assert_eq!(after, change.revise(&before.own_attributes()), "{before:?} after {change:?}");
-        if records != 0 {
+        if records(processor) {
             assert_eq!(flag(&after, "accessed"), Some(true), "{before:?} after {change:?}");
             tally.kept += 1;
         }
     }
-    table.set_use(Use::Offline);
+    table.set_use(ptgen::Use::Offline);
 }
 
 /// Whether a change overwrites what the machine records.

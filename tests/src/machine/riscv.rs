@@ -3,7 +3,7 @@
 use ptgen::{Attributes, FaultKind};
 use ptgen_machines::{Access, FaultKind as Kind, Mmu, Probe, RiscVMmu, RiscVMode};
 
-use super::processor::{Leaf, Processor, Recorded, Word};
+use super::processor::{Leaf, Processor, Word};
 
 /// Bits of an entry (Privileged Architecture, "Sv39: Page-Based 39-bit Virtual-Memory System").
 const ACCESSED: u64 = 1 << 6;
@@ -60,9 +60,12 @@ impl Processor for RiscV {
         }
     }
 
-    fn recorded(&self) -> Recorded {
-        let bits = |bits| if self.updates { bits } else { 0 };
-        Recorded { table: 0, leaf: bits(ACCESSED), written: bits(DIRTY), speculates: false }
+    fn used(&self, leaf: u64) -> u64 {
+        if self.updates { leaf | ACCESSED } else { leaf }
+    }
+
+    fn stored(&self, leaf: u64) -> u64 {
+        if self.updates { leaf | DIRTY } else { leaf }
     }
 
     fn uncertain(&self, word: &Word) -> Option<&'static str> {

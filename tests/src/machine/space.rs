@@ -2,9 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use ptgen::{
-    Arena, Attributes, Context, Error, Format, Leaves, NoTlb, PageTable, Protect, Sizes, Unmap, Use, VaRange,
-};
+use ptgen::{Arena, Attributes, Context, Error, Format, Leaves, NoTlb, PageTable, Protect, Sizes, Unmap, Use, VaRange};
 use ptgen_machines::Reserved;
 use rand::RngExt;
 use rand::rngs::StdRng;

@@ -88,7 +88,7 @@ where
             continue;
         }
         let tried = probes.into_iter().map(|probe| expect(table, arena, &subject.processor, probe));
-        attempts.extend(tried.filter(|attempt| is_fair(attempt, machine, ground, &subject.processor)));
+        attempts.extend(tried.filter(|attempt| is_fair(attempt, machine, ground, &subject.processor, tally)));
     }
     attempts
 }

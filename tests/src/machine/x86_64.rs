@@ -3,7 +3,7 @@
 use ptgen::{Attributes, FaultKind};
 use ptgen_machines::{Access, FaultKind as Kind, Mmu, Probe, X86_64Mmu};
 
-use super::processor::{Leaf, Processor, Recorded, Word};
+use super::processor::{Leaf, Processor, Word};
 
 /// Bits of an entry (Intel SDM vol. 3A, "Accessed and Dirty Flags").
 const ACCESSED: u64 = 1 << 5;
@@ -67,8 +67,20 @@ impl Processor for X86_64 {
         }
     }
 
-    fn recorded(&self) -> Recorded {
-        Recorded { table: ACCESSED, leaf: ACCESSED, written: DIRTY, speculates: self.real }
+    fn followed(&self, table: u64) -> u64 {
+        table | ACCESSED
+    }
+
+    fn used(&self, leaf: u64) -> u64 {
+        leaf | ACCESSED
+    }
+
+    fn stored(&self, leaf: u64) -> u64 {
+        leaf | DIRTY
+    }
+
+    fn speculates(&self) -> bool {
+        self.real
     }
 
     fn uncertain(&self, word: &Word) -> Option<&'static str> {
