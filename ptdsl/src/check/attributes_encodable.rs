@@ -17,7 +17,7 @@ pub(super) fn check(facts: &mut Facts<'_>) {
         if !facts.sound(Subject::Level(level)) {
             continue;
         }
-        for listed in facts.listed(level) {
+        for listed in facts.listed(level).iter() {
             let sound = facts.is_kind(listed.layout, LayoutKind::Leaf) && facts.sound(Subject::Layout(listed.layout));
             if !sound || !facts.possible(listed.accepted) {
                 continue;

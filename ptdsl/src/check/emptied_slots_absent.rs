@@ -17,7 +17,7 @@ pub(super) fn check(facts: &mut Facts<'_>) {
             continue;
         }
         let mut none = Bdd::TRUE;
-        for listed in facts.listed(level) {
+        for listed in facts.listed(level).iter() {
             if !facts.is_kind(listed.layout, LayoutKind::Absent) {
                 continue;
             }

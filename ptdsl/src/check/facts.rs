@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::Property;
+use super::geometry::{Listed, Position};
 use super::shape::Shape;
 use super::variables::Variables;
 use crate::diagnostic::Diagnostic;
@@ -38,6 +39,16 @@ pub(super) struct Facts<'a> {
     pub shapes: BTreeMap<(usize, Option<usize>), Rc<Shape>>,
     /// Identities of layouts at levels, made on demand.
     pub identities: BTreeMap<(usize, Option<usize>), Bdd>,
+    /// Where each level stands.
+    pub positions: Vec<Option<Position>>,
+    /// The levels that are part of the format.
+    pub used_levels: Vec<usize>,
+    /// What each level lists, made on demand.
+    pub lists: BTreeMap<usize, Rc<Vec<Listed>>>,
+    /// Widths of fields, made on demand.
+    pub widths: BTreeMap<String, u32>,
+    /// Accepted words of layouts at levels, made on demand.
+    pub valid: BTreeMap<(usize, usize), Bdd>,
     used_layouts: Option<Vec<usize>>,
     current: (Property, &'static [Property]),
     broken: BTreeSet<(Property, Subject)>,
@@ -46,17 +57,24 @@ pub(super) struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     pub fn new(description: &'a Description) -> Self {
-        Self {
+        let mut facts = Self {
             description,
             bdds: Bdds::default(),
             variables: Variables::default(),
             shapes: BTreeMap::new(),
             identities: BTreeMap::new(),
+            positions: Vec::new(),
+            used_levels: Vec::new(),
+            lists: BTreeMap::new(),
+            widths: BTreeMap::new(),
+            valid: BTreeMap::new(),
             used_layouts: None,
             current: (Property::NamesFitRust, &[]),
             broken: BTreeSet::new(),
             found: Vec::new(),
-        }
+        };
+        facts.place_levels();
+        facts
     }
 
     /// How many reports there are so far.

@@ -3,6 +3,8 @@
 //! A level by numbers has one place. Where parameters give widths, a place is the least and the greatest value that each
 //! end may have; everything that is asked of it grows with every width, so the ends decide.
 
+use std::rc::Rc;
+
 use super::facts::{Facts, small_set};
 use crate::logic::Bdd;
 use crate::tree::{Content, LayoutKind, LevelIndex, Value};
@@ -52,9 +54,18 @@ pub(super) struct Listed {
 }
 
 impl Facts<'_> {
+    /// Works out where the levels stand and which are part of the format: those with an index bit inside some range.
+    pub fn place_levels(&mut self) {
+        let levels = 0..self.description.levels.len();
+        self.positions = levels.clone().map(|level| self.position_within(level, levels.len())).collect();
+        let widest = self.widest_range().unwrap_or(u32::MAX);
+        let used = |level: &usize| self.position(*level).is_none_or(|it| it.low.least < widest);
+        self.used_levels = levels.filter(used).collect();
+    }
+
     /// Where a level stands; `None` if its description makes no sense.
     pub fn position(&self, level: usize) -> Option<Position> {
-        self.position_within(level, self.description.levels.len())
+        *self.positions.get(level)?
     }
 
     fn position_within(&self, level: usize, depth: usize) -> Option<Position> {
@@ -92,15 +103,16 @@ impl Facts<'_> {
         ranges.filter_map(|range| Some(self.small_bounds(&range.node.width)?.most)).max()
     }
 
-    /// The levels that are part of the format: those with an index bit inside some range.
+    /// The levels that are part of the format.
     pub fn used_levels(&self) -> Vec<usize> {
-        let widest = self.widest_range().unwrap_or(u32::MAX);
-        let used = |level: &usize| self.position(*level).is_none_or(|it| it.low.least < widest);
-        (0..self.description.levels.len()).filter(used).collect()
+        self.used_levels.clone()
     }
 
     /// The layouts that a level lists, with the bindings under which it does.
-    pub fn listed(&mut self, level: usize) -> Vec<Listed> {
+    pub fn listed(&mut self, level: usize) -> Rc<Vec<Listed>> {
+        if let Some(known) = self.lists.get(&level) {
+            return Rc::clone(known);
+        }
         let mut listed = Vec::new();
         for (entry, node) in self.level(level).entries.iter().enumerate() {
             let Some(layout) = self.layout_named(&node.layout.value) else { continue };
@@ -112,6 +124,8 @@ impl Facts<'_> {
             let accepted = if node.refused { Bdd::FALSE } else { when };
             listed.push(Listed { entry, layout, present, accepted });
         }
+        let listed = Rc::new(listed);
+        self.lists.insert(level, Rc::clone(&listed));
         listed
     }
 
@@ -119,7 +133,7 @@ impl Facts<'_> {
     pub fn places(&mut self, layout: usize) -> Vec<(usize, Bdd)> {
         let mut places = Vec::new();
         for level in self.used_levels() {
-            let found = self.listed(level).into_iter().find(|listed| listed.layout == layout);
+            let found = self.listed(level).iter().find(|listed| listed.layout == layout).copied();
             if let Some(listed) = found {
                 places.push((level, listed.accepted));
             }

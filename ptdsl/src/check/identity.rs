@@ -80,10 +80,15 @@ impl Facts<'_> {
 
     /// The words that are the layout and that the machine accepts at the level.
     pub fn valid(&mut self, layout: usize, level: usize) -> Bdd {
+        if let Some(known) = self.valid.get(&(layout, level)) {
+            return *known;
+        }
         let identity = self.identity(layout, Some(level));
         let lawful = self.lawful(layout, level);
         let left = self.not_forbidden(layout, level);
-        self.bdds.all([identity, lawful, left])
+        let valid = self.bdds.all([identity, lawful, left]);
+        self.valid.insert((layout, level), valid);
+        valid
     }
 
     /// Stored address bits below the alignment are zero, or tell the size of the run.
@@ -195,6 +200,9 @@ impl Facts<'_> {
 
     /// How many bits a field has, in whatever layout it is widest.
     pub fn field_bits(&mut self, field: &str) -> u32 {
+        if let Some(known) = self.widths.get(field) {
+            return *known;
+        }
         let mut width = 0;
         for layout in 0..self.description.layouts.len() {
             for row in &self.layout(layout).rows {
@@ -210,6 +218,7 @@ impl Facts<'_> {
                 }
             }
         }
+        self.widths.insert(field.to_owned(), width);
         width
     }
 

@@ -20,7 +20,7 @@ pub(super) fn check(facts: &mut Facts<'_>) {
         if !facts.sound(Subject::Level(level)) {
             continue;
         }
-        for listed in facts.listed(level) {
+        for listed in facts.listed(level).iter() {
             if told.contains(&listed.layout) || !facts.sound(Subject::Layout(listed.layout)) {
                 continue;
             }

@@ -14,7 +14,7 @@ pub(super) fn check(facts: &mut Facts<'_>) {
         if !facts.sound(Subject::Level(level)) {
             continue;
         }
-        for listed in facts.listed(level) {
+        for listed in facts.listed(level).iter() {
             if !listed.accepted.is_false() && facts.is_kind(listed.layout, LayoutKind::Table) {
                 pointer(facts, level, listed.entry, listed.layout);
             }

@@ -22,7 +22,7 @@ pub(super) fn check(facts: &mut Facts<'_>) {
             continue;
         }
         let listed = facts.listed(level);
-        let whole: Vec<Listed> = listed.into_iter().filter(|it| !two_children(facts, it.layout)).collect();
+        let whole: Vec<Listed> = listed.iter().copied().filter(|it| !two_children(facts, it.layout)).collect();
         let low = torn(facts, level, &whole, &|bit| bit < STORE);
         let high = torn(facts, level, &whole, &|bit| bit >= STORE);
         let (Some(low), Some(_)) = (low, high) else { continue };

@@ -20,14 +20,14 @@ pub(super) fn check(facts: &mut Facts<'_>) {
     for level in facts.used_levels() {
         let listed = facts.listed(level);
         let mut sound = facts.sound(Subject::Level(level));
-        for it in &listed {
+        for it in listed.iter() {
             sound &= facts.sound(Subject::Layout(it.layout));
         }
         if !sound {
             continue;
         }
         let mut there = Vec::new();
-        for it in &listed {
+        for it in listed.iter() {
             let identity = facts.identity(it.layout, Some(level));
             let words = facts.bdds.and(identity, it.present);
             // A layout that no word is has a complaint of its own, and what it leaves open is no other mistake.
