@@ -187,6 +187,7 @@ fn implementation(plan: &Plan<'_>, common: &TokenStream) -> TokenStream {
             type Patch = #patch;
             const NAME: &'static str = #format_name;
             #methods
+            #[inline]
             fn root<V: #krate::RootVisitor<Self>>(self, visitor: V) -> V::Output { #root }
             #common
         }
