@@ -5,6 +5,7 @@
 
 use crate::error::Error;
 use crate::format::{ChangeKind, Format, Level, Unencodable, Way, WordOf};
+use crate::frames::Frames;
 use crate::garbage::Garbage;
 use crate::memory::Memory;
 use crate::reserve::{Need, Reserve};
@@ -18,6 +19,9 @@ pub(crate) trait Edit<F: Format>: Copy {
 
     /// The leaf word `w` (or template), changed; what an emptied slot holds if it goes.
     fn change<L: Level<Format = F>>(&self, f: F, w: WordOf<L>) -> Result<WordOf<L>, Unencodable>;
+
+    /// The number of the first leaf among `slots` of which the change would make a word that the format forbids.
+    fn misfit<L: Level<Format = F>>(&self, f: F, slots: &Slots<'_, L>) -> Result<Option<usize>, Unencodable>;
 
     /// Changes what is in `slot`, which is whole. `live` if a machine may record something in it meanwhile. Returns
     /// whether there was anything.
@@ -45,8 +49,10 @@ pub(crate) struct Job<'a, F, M, E> {
     pub(crate) refuse_partial: bool,
     /// Whether tables that hold nothing any more are unlinked.
     pub(crate) unlink: bool,
-    /// Whether every leaf has to be looked at before anything is changed.
+    /// Whether every leaf has to be looked at before anything is changed, one by one.
     pub(crate) look_at_all: bool,
+    /// Whether the change may make words that the format forbids.
+    pub(crate) can_misfit: bool,
     /// The kind of change, and how it is made in a live table.
     pub(crate) kind: ChangeKind,
     pub(crate) way: Way,
@@ -94,6 +100,9 @@ impl<W: Copy> Leaf<W> {
     }
 }
 
+/// Where a plan leaves a table's slots for one of the tables below.
+type Descent<L> = (Span, Table<<L as Level>::Below>);
+
 /// Why a commit leaves a table's slots.
 enum Turn<L: Level> {
     /// A table below has to be changed.
@@ -105,6 +114,25 @@ enum Turn<L: Level> {
 }
 
 impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
+    /// Plans, takes the frames, and commits.
+    pub(crate) fn run<L: Level<Format = F>, A: Frames>(
+        &self,
+        root: Table<L>,
+        span: Span,
+        frames: &mut A,
+    ) -> Result<Progress, Error> {
+        let (f, memory) = (self.f, self.memory);
+        let mut need = Need::default();
+        memory.begin();
+        self.plan(root, span, &mut need)?;
+        let reserve = Reserve::take_all(f, memory, frames, &need)?;
+        memory.commit();
+        let mut progress = Progress { reserve, garbage: Garbage::NONE, leaves: false, tables: false };
+        let committed = self.commit(root, span, &mut progress);
+        core::mem::take(&mut progress.reserve).give_back(f, memory, frames);
+        committed.map(|()| progress)
+    }
+
     /// Looks for what stops the change, and counts the tables that splits take.
     pub(crate) fn plan<L: Level<Format = F>>(&self, table: Table<L>, span: Span, need: &mut Need) -> Result<(), Error> {
         if L::IS_FLOOR {
@@ -141,12 +169,18 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             }
             return Ok(());
         }
-        if self.refuse_holes {
-            let stretch = slots.stretch(index::<L>(f, first), index::<L>(f, last));
-            if let Some(number) = stretch.find(|w| !L::is_leaf(f, w)) {
-                let at = first + ((number as u64) << L::shift(f));
-                return Err(hole::<L>(f, slots.get(index::<L>(f, at)), at));
-            }
+        let stretch = slots.stretch(index::<L>(f, first), index::<L>(f, last));
+        if self.can_misfit
+            && let Some(number) = self.edit.misfit(f, &stretch)?
+        {
+            let at = first + ((number as u64) << L::shift(f));
+            return self.plan_leaf::<L>(slots.get(index::<L>(f, at)), at, plan);
+        }
+        if self.refuse_holes
+            && let Some(number) = stretch.find(|w| !L::is_leaf(f, w))
+        {
+            let at = first + ((number as u64) << L::shift(f));
+            return Err(hole::<L>(f, slots.get(index::<L>(f, at)), at));
         }
         // A leaf that is larger than its slot can stick out at either end.
         if L::leaf_sizes(f) == crate::Sizes::one(L::shift(f)) {
@@ -167,10 +201,10 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         slots: &Slots<'_, L>,
         mut at: u64,
         plan: &mut Plan<'_>,
-    ) -> Result<Option<(Span, Table<L::Below>)>, Error> {
+    ) -> Result<Option<Descent<L>>, Error> {
         let (f, last) = (self.f, plan.span.last);
         let slot_mask = low(L::shift(f));
-        let look_at_all = self.look_at_all || self.refuse_holes;
+        let look_at_all = self.look_at_all || self.can_misfit || self.refuse_holes;
         loop {
             let end = slot_last::<L>(f, at);
             let is_covered = at & slot_mask == 0 && end <= last;
@@ -195,11 +229,15 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
     /// Plans the change of one leaf.
     fn plan_leaf<L: Level<Format = F>>(&self, w: F::Word, at: u64, plan: &mut Plan<'_>) -> Result<(), Error> {
         let f = self.f;
-        if !E::CLEARS && self.edit.change::<L>(f, w)? == w {
-            return Ok(());
-        }
         let leaf = Leaf::of::<L>(f, w, at);
         let va = va(f, leaf.span.first);
+        if !E::CLEARS {
+            let changed = self.edit.change::<L>(f, w)?;
+            if changed == w {
+                return Ok(());
+            }
+            self.check_fit::<L>(va, changed)?;
+        }
         self.check_way(va, self.kind, self.way)?;
         if leaf.is_within(plan.span) || plan.counted == Some(leaf.span) {
             return Ok(());
@@ -215,6 +253,14 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         } else {
             self.plan_split::<L>(&leaf, part, plan.need)
         }
+    }
+
+    /// Refuses a changed leaf word that is none any more.
+    pub(crate) fn check_fit<L: Level<Format = F>>(&self, va: crate::Va, changed: F::Word) -> Result<(), Error> {
+        if L::changes_fit(self.f) || L::is_leaf(self.f, changed) {
+            return Ok(());
+        }
+        Err(Error::Forbidden { va, level: L::NUMBER, word: changed.into() })
     }
 
     fn check_way(&self, va: crate::Va, kind: ChangeKind, way: Way) -> Result<(), Error> {

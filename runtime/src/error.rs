@@ -62,6 +62,16 @@ pub enum Error {
         /// Which attribute.
         Unencodable,
     ),
+    /// The change would make of a leaf a word that the format forbids: what is asked for does not go with what the leaf
+    /// says already.
+    Forbidden {
+        /// Where the leaf starts.
+        va: Va,
+        /// The number of its level.
+        level: u8,
+        /// The word it would become.
+        word: u64,
+    },
     /// The table is live, and a change of this kind has to go through absent and a flush, which this operation does
     /// not do.
     BreakBeforeMake {
@@ -176,6 +186,9 @@ impl fmt::Display for Error {
                 write!(out, "only a part of the leaf of {} at {va} is in the range", Size(*size_lg2))
             }
             Self::Unencodable(error) => error.fmt(out),
+            Self::Forbidden { va, level, word } => {
+                write!(out, "the leaf at {va}, level {level}, would become {word:#x}, which is forbidden")
+            }
             Self::BreakBeforeMake { va, kind } => {
                 write!(out, "the leaf at {va} is live: a change of its {kind} must go through absent and a flush")
             }

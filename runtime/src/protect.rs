@@ -1,14 +1,12 @@
 //! Changing attributes.
 
 use crate::address::{Oa, VaRange};
-use crate::edit::{Edit, Job, Progress};
+use crate::edit::{Edit, Job};
 use crate::error::Error;
 use crate::flush::{Unflushed, request};
 use crate::format::{ChangeKind, Format, Level, RootVisitor, Unencodable, Way, WordOf};
 use crate::frames::Frames;
-use crate::garbage::Garbage;
 use crate::memory::Memory;
-use crate::reserve::{Need, Reserve};
 use crate::span::{all_sizes, check_aligned, span};
 use crate::table::{Slot, Slots, Table};
 use crate::unmap::{Holes, Partial};
@@ -67,6 +65,15 @@ impl<F: Format> Edit<F> for Patch<'_, F> {
     #[inline]
     fn change<L: Level<Format = F>>(&self, f: F, w: WordOf<L>) -> Result<WordOf<L>, Unencodable> {
         Ok(L::apply(f, &L::patch(f, self.0)?, w))
+    }
+
+    #[inline]
+    fn misfit<L: Level<Format = F>>(&self, f: F, slots: &Slots<'_, L>) -> Result<Option<usize>, Unencodable> {
+        if L::changes_fit(f) {
+            return Ok(None);
+        }
+        let patch = L::patch(f, self.0)?;
+        Ok(slots.find(|w| L::is_leaf(f, w) & !L::is_leaf(f, L::apply(f, &patch, w))))
     }
 
     #[inline]
@@ -134,19 +141,11 @@ impl<F: Format, M: Memory, A: Frames> RootVisitor<F> for ProtectAt<'_, F, M, A> 
             refuse_partial: policy.partial == Partial::Refuse,
             unlink: false,
             look_at_all: can_stop,
+            can_misfit: !changes_fit::<L>(f),
             kind: ChangeKind::Other,
             way,
         };
-        let (root, mut need) = (Table::<L>::at(self.root), Need::default());
-        memory.begin();
-        job.plan(root, span, &mut need)?;
-        let reserve = Reserve::take_all(f, memory, frames, &need)?;
-        memory.commit();
-        let mut progress = Progress { reserve, garbage: Garbage::NONE, leaves: false, tables: false };
-        let committed = job.commit(root, span, &mut progress);
-        progress.reserve.give_back(f, memory, frames);
-        committed?;
-
+        let progress = job.run(Table::<L>::at(self.root), span, frames)?;
         let flush = live && (progress.tables || progress.leaves && way != Way::Lazy);
         let request = flush.then(|| request::<L>(f, range, sizes, progress.tables));
         Ok(Unflushed::new(f, request, progress.garbage))
@@ -160,4 +159,13 @@ fn is_encodable<L: Level>(f: L::Format, change: &<L::Format as Format>::Change) 
     }
     let here = L::leaf_sizes(f).is_empty() || L::patch(f, change).is_ok();
     here && (!L::HAS_TABLES || is_encodable::<L::Below>(f, change))
+}
+
+/// Whether a change makes leaves of leaves at all levels.
+fn changes_fit<L: Level>(f: L::Format) -> bool {
+    if L::IS_FLOOR {
+        return true;
+    }
+    let here = L::leaf_sizes(f).is_empty() || L::changes_fit(f);
+    here && (!L::HAS_TABLES || changes_fit::<L::Below>(f))
 }

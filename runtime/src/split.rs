@@ -98,7 +98,10 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             return Err(Error::PartialLeaf { va: va(f, leaf.span.first), size_lg2: leaf.size_lg2 });
         }
         let template = L::descend(f, leaf.word, shift)?;
-        self.edit.change::<L::Below>(f, template)?;
+        if !E::CLEARS {
+            let changed = self.edit.change::<L::Below>(f, template)?;
+            self.check_fit::<L::Below>(va(f, leaf.span.first), changed)?;
+        }
         need.add::<L::Below>(1);
         for stretch in (Cuts { leaf: leaf.span, part, shift }).stretches() {
             if stretch.fate == Fate::Split {

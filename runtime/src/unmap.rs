@@ -1,14 +1,13 @@
 //! Removing translations.
 
 use crate::address::{Oa, VaRange};
-use crate::edit::{Edit, Job, Progress};
+use crate::edit::{Edit, Job};
 use crate::error::Error;
 use crate::flush::{Unflushed, request};
 use crate::format::{ChangeKind, Format, Level, RootVisitor, Unencodable, Way, WordOf};
 use crate::frames::Frames;
-use crate::garbage::{Garbage, can_unlink};
+use crate::garbage::can_unlink;
 use crate::memory::Memory;
-use crate::reserve::{Need, Reserve};
 use crate::span::{all_sizes, check_aligned, span};
 use crate::table::{Slot, Slots, Table};
 
@@ -98,6 +97,11 @@ impl<F: Format> Edit<F> for Clear {
     const CLEARS: bool = true;
 
     #[inline(always)]
+    fn misfit<L: Level<Format = F>>(&self, _f: F, _slots: &Slots<'_, L>) -> Result<Option<usize>, Unencodable> {
+        Ok(None)
+    }
+
+    #[inline(always)]
     fn change<L: Level<Format = F>>(&self, f: F, _w: WordOf<L>) -> Result<WordOf<L>, Unencodable> {
         Ok(L::empty(f))
     }
@@ -157,19 +161,11 @@ impl<F: Format, M: Memory, A: Frames> RootVisitor<F> for UnmapAt<'_, F, M, A> {
             refuse_partial: policy.partial == Partial::Refuse,
             unlink: policy.tables == Tables::Free && can_unlink,
             look_at_all: live && way == Way::Instruction,
+            can_misfit: false,
             kind: ChangeKind::Clear,
             way,
         };
-        let (root, mut need) = (Table::<L>::at(self.root), Need::default());
-        memory.begin();
-        job.plan(root, span, &mut need)?;
-        let reserve = Reserve::take_all(f, memory, frames, &need)?;
-        memory.commit();
-        let mut progress = Progress { reserve, garbage: Garbage::NONE, leaves: false, tables: false };
-        let committed = job.commit(root, span, &mut progress);
-        progress.reserve.give_back(f, memory, frames);
-        committed?;
-
+        let progress = job.run(Table::<L>::at(self.root), span, frames)?;
         let flush = live && (progress.tables || progress.leaves && way != Way::Lazy);
         let request = flush.then(|| request::<L>(f, range, sizes, progress.tables));
         Ok(Unflushed::new(f, request, progress.garbage))

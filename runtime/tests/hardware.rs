@@ -153,7 +153,7 @@ fn touch(memory: &[AtomicU64], root: u64, va: u64, touched: &[AtomicBool]) {
             let set = cell.compare_exchange(w, w | ACCESSED_DIRTY, Ordering::AcqRel, Ordering::Relaxed);
             if set.is_ok() {
                 let first = va >> shift << shift;
-                for page in (first >> 12)..(first + (1 << shift) >> 12) {
+                for page in (first >> 12)..((first + (1 << shift)) >> 12) {
                     touched[page as usize].store(true, Ordering::Relaxed);
                 }
             }

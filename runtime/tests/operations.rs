@@ -556,3 +556,38 @@ fn holes_do_not_matter_where_they_are_skipped() {
     assert_eq!(arena.frames(), 1);
     assert!(tree.format().is_canonical(tree.range().start().get()));
 }
+
+#[test]
+fn changes_that_make_no_leaf() {
+    let mut words = words();
+    let arena = Arena::new(BASE, &mut words);
+    let mut cx = Context::new(&arena, &arena, NoTlb);
+    let mut tree = Tree::new(&mut cx, three_level::Format::default()).unwrap();
+    let text = three_level::Attributes::kernel_text();
+    let hidden = three_level::Attributes { read: false, ..text };
+    let _ = tree.map(&mut cx, 0..0x5000, 0, &text, Leaves::Largest).unwrap();
+    let _ = tree.map(&mut cx, 0x5000..0x6000, 0x5000, &hidden, Leaves::Largest).unwrap();
+    let _ = tree.map(&mut cx, 2 * MIB..4 * MIB, 0, &hidden, Leaves::Largest).unwrap();
+    let before = arena.frames();
+    // A page that may only be executed: without that right it would be no leaf, writable it would be forbidden.
+    let refused = |range: std::ops::Range<u64>, change, tree: &mut Tree<_>, cx: &mut Plain<'_>| match tree
+        .protect(cx, range, &change, Protect::everything())
+        .unwrap_err()
+    {
+        Error::Forbidden { va, level, .. } => (va.get(), level),
+        error => panic!("{error}"),
+    };
+    let stop = three_level::Change { execute: Some(false), ..Default::default() };
+    let write = three_level::Change::write(true);
+    assert_eq!(refused(0..0x6000, stop, &mut tree, &mut cx), (0x5000, 0));
+    assert_eq!(refused(0..0x6000, write, &mut tree, &mut cx), (0x5000, 0));
+    assert_eq!(refused(0..4 * MIB, write, &mut tree, &mut cx), (0x5000, 0));
+    assert_eq!(refused(2 * MIB..4 * MIB, stop, &mut tree, &mut cx), (2 * MIB, 1));
+    assert_eq!(refused(3 * MIB..4 * MIB, write, &mut tree, &mut cx), (2 * MIB, 1));
+    assert_eq!(arena.frames(), before);
+    for (va, attributes) in [(0, text), (0x4000, text), (0x5000, hidden), (3 * MIB, hidden)] {
+        assert_eq!(tree.lookup(&arena, va).unwrap().attributes(), attributes);
+    }
+    let _ = tree.protect(&mut cx, 0..0x5000, &write, Protect::mapped()).unwrap();
+    assert!(tree.lookup(&arena, 0x4000).unwrap().attributes().write);
+}

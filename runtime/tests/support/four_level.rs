@@ -192,6 +192,10 @@ macro_rules! level {
                 w & !patch.clear | patch.set
             }
 
+            fn changes_fit(_: Format) -> bool {
+                true
+            }
+
             fn hardware(_: Format) -> u64 {
                 ACCESSED | DIRTY
             }

@@ -168,6 +168,10 @@ macro_rules! level {
                 w & !patch.clear | patch.set
             }
 
+            fn changes_fit(_: Format) -> bool {
+                true
+            }
+
             fn hardware(_: Format) -> u32 {
                 CLEAN
             }
