@@ -215,7 +215,12 @@ pub(crate) fn encode(plan: &Plan<'_>, format: &Format, leaf: Leaf<'_>) -> Said {
                 mask = Expr::Bits(scatter::word_bits(&pieces));
                 choice_bits(plan, &mut said, place, group, &pieces);
             }
-            None => said.check(place, &attribute.name, is_neutral(attribute, value)),
+            // Other leaves of this machine can say it: what this one would lose, it must not be asked for. What no leaf of
+            // this machine can say is a property of another machine, and one program is for both.
+            None if has(format, &attribute.name) => {
+                said.check(place, &attribute.name, is_neutral(attribute, value));
+            }
+            None => {}
         }
         said.masks.push(mask);
     }
@@ -228,6 +233,11 @@ pub(crate) fn encode(plan: &Plan<'_>, format: &Format, leaf: Leaf<'_>) -> Said {
         said.masks.push(Expr::Bits(plan.software));
     }
     said
+}
+
+/// Whether some word of this model says the attribute.
+fn has(format: &Format, attribute: &str) -> bool {
+    format.attributes.iter().any(|known| known.name == attribute && !known.sources.is_empty())
 }
 
 /// Whether an attribute that a layout lacks asks for nothing.
