@@ -1,5 +1,7 @@
 //! What operations do, and what they refuse, one case at a time.
 
+#![allow(clippy::reversed_empty_ranges, reason = "they are what is refused")]
+
 mod support;
 
 use std::cell::RefCell;

@@ -5,8 +5,8 @@ mod support;
 use std::fmt::Debug;
 
 use ptgen::{
-    Arena, Change as _, Context, Error, Format, Holes, Leaves, NoTlb, Partial, Protect, Tables, Tree, Unflushed, Unmap,
-    Use, Va, VaRange,
+    Arena, Change as _, Context, Error, Holes, Leaves, NoTlb, Partial, Protect, Tables, Tree, Unflushed, Unmap, Use,
+    Va, VaRange,
 };
 use support::memory::Checked;
 use support::model::Model;
@@ -157,7 +157,7 @@ where
                 self.model.map(start, last, oa, attributes);
                 if let Leaves::Exactly(lg2) = leaves {
                     let leaves = self.dump().leaves;
-                    assert!(leaves.iter().any(|leaf| *leaf == (start, lg2)));
+                    assert!(leaves.contains(&(start, lg2)));
                 }
             }
             Err(Error::Misaligned { .. }) => assert!(misaligned),
@@ -240,10 +240,7 @@ where
     }
 }
 
-fn run<F: Known>(f: F, seed: u64, steps: usize)
-where
-    F: Format,
-{
+fn run<F: Known>(f: F, seed: u64, steps: usize) {
     let mut words = vec![F::Word::from(0); 4096 * 512];
     let arena = Arena::new(BASE, &mut words);
     let frames = Checked::new(&arena);
