@@ -1,6 +1,6 @@
 //! Tables as a person wants to see them: ranges with equal attributes, joined.
 
-use ptgen::{AttributeKind, Attributes, Flow, Format, Mapping, Memory, PageTable, Visit, WithoutTables};
+use ptgen::{Access, AttributeKind, Attributes, Flow, Format, Mapping, Memory, PageTable, Visit, WithoutTables};
 
 /// Prints what `table` translates.
 pub fn print<P: PageTable>(table: &P, memory: &impl Memory) {
@@ -19,7 +19,10 @@ pub fn print<P: PageTable>(table: &P, memory: &impl Memory) {
             println!("  the tables cannot be read: {fault}");
         }
     }
-    println!("  {:18}  {:18}  {:>8}  {:>5}  what leaves say", "VA", "OA", "size", "pages");
+    println!(
+        "  {:18}  {:18}  {:>6}  {:>5}  {:6}  {:5}  what else leaves say",
+        "VA", "OA", "size", "pages", "kernel", "users"
+    );
     for row in &rows {
         row.print();
     }
@@ -55,9 +58,11 @@ impl<F: Format> Row<F> {
     fn print(&self) {
         let (va, oa) = (self.va, self.oa);
         println!(
-            "  {va:#018x}  {oa:#018x}  {:>8}  {:>5}  {}",
+            "  {va:#018x}  {oa:#018x}  {:>6}  {:>5}  {:6}  {:5}  {}",
             size(self.bytes),
             size(1 << self.page_lg2),
+            rights(&self.attributes, false),
+            rights(&self.attributes, true),
             words(&self.attributes)
         );
     }
@@ -70,11 +75,18 @@ pub fn size(bytes: u64) -> String {
     format!("{}{}", bytes >> (10 * unit), units[unit as usize])
 }
 
-/// What attributes say, in words.
+/// What the kernel, or a user, may do, as `ls` shows it.
+fn rights<A: Attributes>(attributes: &A, user: bool) -> String {
+    let all = [(Access::Read, 'r'), (Access::Write, 'w'), (Access::Execute, 'x')];
+    all.iter().map(|&(access, letter)| if attributes.permits(access, user) { letter } else { '-' }).collect()
+}
+
+/// What attributes say beside rights, in words.
 fn words<A: Attributes>(attributes: &A) -> String {
     let mut words = Vec::new();
     for (index, info) in A::FIELDS.iter().enumerate() {
         match (info.kind, attributes.get(index)) {
+            _ if ["read", "write", "execute", "user"].contains(&info.name) => {}
             (AttributeKind::Flag, 0) => {}
             (AttributeKind::Flag, _) => words.push(info.name.to_owned()),
             (AttributeKind::Choice(names), value) => {
