@@ -35,22 +35,27 @@ impl ptgen::Format for Format {
 
     const NAME: &'static str = "four_level";
 
+    #[inline]
     fn big_endian(self) -> bool {
         false
     }
 
+    #[inline]
     fn is_canonical(self, va: u64) -> bool {
         self.extend(va) == va
     }
 
+    #[inline]
     fn extend(self, position: u64) -> u64 {
         ((position << 16) as i64 >> 16) as u64
     }
 
+    #[inline]
     fn output_last(self) -> u64 {
         (1 << WIDTH) - 1
     }
 
+    #[inline]
     fn way(self, kind: ChangeKind) -> Way {
         match kind {
             ChangeKind::Fill | ChangeKind::Relax => Way::Lazy,
@@ -58,6 +63,7 @@ impl ptgen::Format for Format {
         }
     }
 
+    #[inline]
     fn way_of(self, change: &Change) -> Way {
         let relaxes = |value: Option<bool>| value != Some(false);
         let relaxed = relaxes(change.write) && relaxes(change.user) && relaxes(change.execute);
@@ -66,10 +72,12 @@ impl ptgen::Format for Format {
         if relaxed && !other { Way::Lazy } else { Way::Live }
     }
 
+    #[inline]
     fn no_limits(self) -> u64 {
         WRITE | USER
     }
 
+    #[inline]
     fn root<V: RootVisitor<Self>>(self, visitor: V) -> V::Output {
         visitor.visit::<Pml4>()
     }
@@ -94,86 +102,107 @@ macro_rules! level {
             const NUMBER: u8 = $number;
             const HAS_TABLES: bool = $tables;
 
+            #[inline]
             fn shift(_: Format) -> u32 {
                 $shift
             }
 
+            #[inline]
             fn index_bits(_: Format) -> u32 {
                 9
             }
 
+            #[inline]
             fn align_lg2(_: Format) -> u32 {
                 12
             }
 
+            #[inline]
             fn leaf_sizes(_: Format) -> Sizes {
                 $leaf::sizes($shift)
             }
 
+            #[inline]
             fn empty(_: Format) -> u64 {
                 0
             }
 
+            #[inline]
             fn is_empty(_: Format, w: u64) -> bool {
                 w == 0
             }
 
+            #[inline]
             fn is_absent(_: Format, w: u64) -> bool {
                 w & PRESENT == 0
             }
 
+            #[inline]
             fn is_table(_: Format, w: u64) -> bool {
                 $tables && w & (PRESENT | PAGE_SIZE | RESERVED_HIGH) == PRESENT
             }
 
+            #[inline]
             fn is_leaf(_: Format, w: u64) -> bool {
                 $leaf::is_leaf(w, $shift)
             }
 
+            #[inline]
             fn table(_: Format, address: u64) -> u64 {
                 PRESENT | WRITE | USER | address
             }
 
+            #[inline]
             fn table_address(_: Format, w: u64) -> u64 {
                 w & OUTPUT
             }
 
+            #[inline]
             fn limit(_: Format, limits: u64, w: u64) -> u64 {
                 (limits & w & (WRITE | USER)) | ((limits | w) & NOT_EXECUTE)
             }
 
+            #[inline]
             fn output(f: Format, w: u64, va: u64) -> u64 {
                 Self::leaf_oa(f, w) | va & ((1 << $shift) - 1)
             }
 
+            #[inline]
             fn leaf_oa(_: Format, w: u64) -> u64 {
                 w & OUTPUT & !((1 << $shift) - 1)
             }
 
+            #[inline]
             fn leaf_lg2(_: Format, _: u64) -> u32 {
                 $shift
             }
 
+            #[inline]
             fn run_is_identical(_: Format, _: u32) -> bool {
                 false
             }
 
+            #[inline]
             fn attributes(_: Format, w: u64, limits: u64) -> Attributes {
                 Attributes::decode(w, limits, $leaf::PAT)
             }
 
+            #[inline]
             fn template(_: Format, attributes: &Attributes, _: u32) -> Result<u64, Unencodable> {
                 attributes.encode($leaf::PAT, $leaf::FIXED)
             }
 
+            #[inline]
             fn leaf(_: Format, template: u64, _: u32, oa: u64) -> u64 {
                 template | oa
             }
 
+            #[inline]
             fn resize(_: Format, w: u64, _: u32) -> Result<u64, Unencodable> {
                 Ok(w & !(OUTPUT & !((1 << $shift) - 1)))
             }
 
+            #[inline]
             fn descend(_: Format, w: u64, lg2: u32) -> Result<u64, Unencodable> {
                 let kept = w & !OUTPUT & !PAGE_SIZE;
                 let pat = w & PAT_LARGE != 0;
@@ -184,30 +213,37 @@ macro_rules! level {
                 })
             }
 
+            #[inline]
             fn patch(_: Format, change: &Change) -> Result<Bits<u64>, Unencodable> {
                 change.patch($leaf::PAT)
             }
 
+            #[inline]
             fn apply(_: Format, patch: &Bits<u64>, w: u64) -> u64 {
                 w & !patch.clear | patch.set
             }
 
+            #[inline]
             fn changes_fit(_: Format) -> bool {
                 true
             }
 
+            #[inline]
             fn hardware(_: Format) -> u64 {
                 ACCESSED | DIRTY
             }
 
+            #[inline]
             fn payload_bits(_: Format) -> u32 {
                 63
             }
 
+            #[inline]
             fn absent(_: Format, payload: u64) -> u64 {
                 payload << 1
             }
 
+            #[inline]
             fn payload(_: Format, w: u64) -> u64 {
                 w >> 1
             }
@@ -226,10 +262,12 @@ mod no_leaf {
     pub const PAT: u64 = PAT_LARGE;
     pub const FIXED: u64 = PRESENT | PAGE_SIZE;
 
+    #[inline]
     pub fn sizes(_: u32) -> Sizes {
         Sizes(0)
     }
 
+    #[inline]
     pub fn is_leaf(_: u64, _: u32) -> bool {
         false
     }
@@ -241,10 +279,12 @@ mod large {
     pub const PAT: u64 = PAT_LARGE;
     pub const FIXED: u64 = PRESENT | PAGE_SIZE;
 
+    #[inline]
     pub fn sizes(shift: u32) -> Sizes {
         Sizes::one(shift)
     }
 
+    #[inline]
     pub fn is_leaf(w: u64, shift: u32) -> bool {
         let reserved = RESERVED_HIGH | ((1 << shift) - 1) & !0x1fff;
         w & (PRESENT | PAGE_SIZE | reserved) == PRESENT | PAGE_SIZE
@@ -257,10 +297,12 @@ mod page {
     pub const PAT: u64 = PAT_PAGE;
     pub const FIXED: u64 = PRESENT;
 
+    #[inline]
     pub fn sizes(shift: u32) -> Sizes {
         Sizes::one(shift)
     }
 
+    #[inline]
     pub fn is_leaf(w: u64, _: u32) -> bool {
         w & (PRESENT | RESERVED_HIGH) == PRESENT
     }
@@ -301,6 +343,7 @@ impl MemoryType {
         (Self::WriteThrough, 7),
     ];
 
+    #[inline]
     fn number(self) -> u64 {
         match self {
             Self::WriteBack => 0,
@@ -312,12 +355,14 @@ impl MemoryType {
         }
     }
 
+    #[inline]
     fn bits(self, pat: u64) -> u64 {
         let number = self.number();
         let bit = |n: u32, mask: u64| if number >> n & 1 != 0 { mask } else { 0 };
         bit(0, PWT) | bit(1, PCD) | bit(2, pat)
     }
 
+    #[inline]
     fn of(w: u64, pat: u64) -> Self {
         match (w & pat != 0, w & PCD != 0, w & PWT != 0) {
             (_, false, false) => Self::WriteBack,
@@ -334,6 +379,7 @@ const FLAGS: [(&str, u64); 6] =
     [("write", WRITE), ("user", USER), ("execute", 0), ("global", GLOBAL), ("accessed", ACCESSED), ("dirty", DIRTY)];
 
 impl Attributes {
+    #[inline]
     fn decode(w: u64, limits: u64, pat: u64) -> Self {
         Self {
             write: w & limits & WRITE != 0,
@@ -347,6 +393,7 @@ impl Attributes {
         }
     }
 
+    #[inline]
     fn encode(&self, pat: u64, fixed: u64) -> Result<u64, Unencodable> {
         if self.software & !SOFTWARE != 0 {
             return Err(Unencodable { attribute: "software" });
@@ -363,12 +410,14 @@ impl Attributes {
             | self.software)
     }
 
+    #[inline]
     fn kernel(write: bool, execute: bool) -> Self {
         Self { write, execute, global: true, accessed: true, dirty: true, ..Self::default() }
     }
 }
 
 impl Default for Attributes {
+    #[inline]
     fn default() -> Self {
         Self {
             write: false,
@@ -403,6 +452,7 @@ impl ptgen::Attributes for Attributes {
         AttributeInfo { name: "memory_type", kind: AttributeKind::Choice(&TYPES) },
     ];
 
+    #[inline]
     fn get(&self, index: usize) -> u64 {
         let flags = [self.write, self.user, self.execute, self.global, self.accessed, self.dirty];
         match index {
@@ -411,6 +461,7 @@ impl ptgen::Attributes for Attributes {
         }
     }
 
+    #[inline]
     fn set(&mut self, index: usize, value: u64) -> bool {
         if index == 6 {
             let Some((memory_type, _)) = MemoryType::ALL.into_iter().find(|(_, number)| *number == value) else {
@@ -430,6 +481,7 @@ impl ptgen::Attributes for Attributes {
         }
     }
 
+    #[inline]
     fn permits(&self, access: Access, user: bool) -> bool {
         let allowed = match access {
             Access::Read => true,
@@ -439,26 +491,32 @@ impl ptgen::Attributes for Attributes {
         allowed && (self.user || !user)
     }
 
+    #[inline]
     fn kernel_data() -> Self {
         Self::kernel(true, false)
     }
 
+    #[inline]
     fn kernel_rodata() -> Self {
         Self::kernel(false, false)
     }
 
+    #[inline]
     fn kernel_text() -> Self {
         Self::kernel(false, true)
     }
 
+    #[inline]
     fn user_data() -> Self {
         Self { user: true, global: false, ..Self::kernel_data() }
     }
 
+    #[inline]
     fn user_rodata() -> Self {
         Self { user: true, global: false, ..Self::kernel_rodata() }
     }
 
+    #[inline]
     fn user_text() -> Self {
         Self { user: true, global: false, ..Self::kernel_text() }
     }
@@ -467,6 +525,7 @@ impl ptgen::Attributes for Attributes {
 impl ptgen::Change for Change {
     type Attributes = Attributes;
 
+    #[inline]
     fn set(&mut self, index: usize, value: u64) -> bool {
         let mut attributes = Attributes::default();
         if !ptgen::Attributes::set(&mut attributes, index, value) {
@@ -484,6 +543,7 @@ impl ptgen::Change for Change {
         true
     }
 
+    #[inline]
     fn revise(&self, old: &Attributes) -> Attributes {
         Attributes {
             write: self.write.unwrap_or(old.write),
@@ -513,10 +573,12 @@ pub struct Change {
 
 impl Change {
     /// Writable or not.
+    #[inline]
     pub fn write(write: bool) -> Self {
         Self { write: Some(write), ..Self::default() }
     }
 
+    #[inline]
     fn patch(&self, pat: u64) -> Result<Bits<u64>, Unencodable> {
         let mut bits = Bits { clear: 0, set: 0 };
         let mut put = |mask: u64, value: u64| {

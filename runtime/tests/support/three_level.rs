@@ -41,23 +41,28 @@ impl ptgen::Format for Format {
 
     const NAME: &'static str = "three_level";
 
+    #[inline]
     fn big_endian(self) -> bool {
         false
     }
 
+    #[inline]
     fn is_canonical(self, va: u64) -> bool {
         self.extend(va) == va
     }
 
+    #[inline]
     fn extend(self, position: u64) -> u64 {
         let above = if self.four { 16 } else { 25 };
         ((position << above) as i64 >> above) as u64
     }
 
+    #[inline]
     fn output_last(self) -> u64 {
         (1 << 56) - 1
     }
 
+    #[inline]
     fn way(self, kind: ChangeKind) -> Way {
         match kind {
             ChangeKind::Relax => Way::Lazy,
@@ -66,14 +71,17 @@ impl ptgen::Format for Format {
         }
     }
 
+    #[inline]
     fn way_of(self, change: &Change) -> Way {
         if change.page_type.is_some() { self.way(ChangeKind::MemoryType) } else { Way::Live }
     }
 
+    #[inline]
     fn no_limits(self) -> u64 {
         0
     }
 
+    #[inline]
     fn root<V: RootVisitor<Self>>(self, visitor: V) -> V::Output {
         if self.four { visitor.visit::<L3>() } else { visitor.visit::<L2>() }
     }
@@ -92,10 +100,12 @@ macro_rules! level {
     ($level:ident, $below:ty, $name:literal, $number:literal, $shift:literal, tables $tables:literal, runs $runs:literal) => {
         impl $level {
             /// The fixed bits of a leaf of this size.
+            #[inline]
             fn fixed(lg2: u32) -> u64 {
                 if $runs && lg2 == RUN_LG2 { VALID | NAPOT | RUN } else { VALID }
             }
 
+            #[inline]
             fn is_run(w: u64) -> bool {
                 $runs && w & NAPOT != 0
             }
@@ -109,38 +119,47 @@ macro_rules! level {
             const NUMBER: u8 = $number;
             const HAS_TABLES: bool = $tables;
 
+            #[inline]
             fn shift(_: Format) -> u32 {
                 $shift
             }
 
+            #[inline]
             fn index_bits(_: Format) -> u32 {
                 9
             }
 
+            #[inline]
             fn align_lg2(_: Format) -> u32 {
                 12
             }
 
+            #[inline]
             fn leaf_sizes(_: Format) -> Sizes {
                 if $runs { Sizes::one($shift).or(Sizes::one(RUN_LG2)) } else { Sizes::one($shift) }
             }
 
+            #[inline]
             fn empty(_: Format) -> u64 {
                 0
             }
 
+            #[inline]
             fn is_empty(_: Format, w: u64) -> bool {
                 w == 0
             }
 
+            #[inline]
             fn is_absent(_: Format, w: u64) -> bool {
                 w & VALID == 0
             }
 
+            #[inline]
             fn is_table(_: Format, w: u64) -> bool {
                 $tables && w & !(OUTPUT | SOFTWARE | GLOBAL) == VALID
             }
 
+            #[inline]
             fn is_leaf(_: Format, w: u64) -> bool {
                 let low = ((1_u64 << ($shift - 12)) - 1) << 10;
                 w & VALID != 0
@@ -152,76 +171,94 @@ macro_rules! level {
                     && (w & NAPOT == 0 || $runs && w & RUN_BITS == RUN)
             }
 
+            #[inline]
             fn table(_: Format, address: u64) -> u64 {
                 VALID | address >> 2
             }
 
+            #[inline]
             fn table_address(_: Format, w: u64) -> u64 {
                 (w & OUTPUT) << 2
             }
 
+            #[inline]
             fn limit(_: Format, limits: u64, w: u64) -> u64 {
                 limits | w & GLOBAL
             }
 
+            #[inline]
             fn output(f: Format, w: u64, va: u64) -> u64 {
                 Self::leaf_oa(f, w) | va & ((1 << Self::leaf_lg2(f, w)) - 1)
             }
 
+            #[inline]
             fn leaf_oa(_: Format, w: u64) -> u64 {
                 let stored = if Self::is_run(w) { w & !RUN_BITS } else { w };
                 (stored & OUTPUT) << 2
             }
 
+            #[inline]
             fn leaf_lg2(_: Format, w: u64) -> u32 {
                 if Self::is_run(w) { RUN_LG2 } else { $shift }
             }
 
+            #[inline]
             fn run_is_identical(_: Format, _: u32) -> bool {
                 true
             }
 
+            #[inline]
             fn attributes(_: Format, w: u64, limits: u64) -> Attributes {
                 Attributes::decode(w | limits)
             }
 
+            #[inline]
             fn template(_: Format, attributes: &Attributes, lg2: u32) -> Result<u64, Unencodable> {
                 Ok(attributes.encode()? | Self::fixed(lg2))
             }
 
+            #[inline]
             fn leaf(_: Format, template: u64, _: u32, oa: u64) -> u64 {
                 template | oa >> 2
             }
 
+            #[inline]
             fn resize(_: Format, w: u64, lg2: u32) -> Result<u64, Unencodable> {
                 Ok(w & !(OUTPUT | NAPOT) | Self::fixed(lg2))
             }
 
+            #[inline]
             fn descend(_: Format, w: u64, lg2: u32) -> Result<u64, Unencodable> {
                 let fixed = if lg2 == RUN_LG2 { VALID | NAPOT | RUN } else { VALID };
                 Ok(w & !(OUTPUT | NAPOT) | fixed)
             }
 
+            #[inline]
             fn patch(_: Format, change: &Change) -> Result<Bits<u64>, Unencodable> {
                 change.patch()
             }
 
+            #[inline]
             fn apply(_: Format, patch: &Bits<u64>, w: u64) -> u64 {
                 w & !patch.clear | patch.set
             }
 
+            #[inline]
             fn hardware(_: Format) -> u64 {
                 ACCESSED | DIRTY
             }
 
+            #[inline]
             fn payload_bits(_: Format) -> u32 {
                 63
             }
 
+            #[inline]
             fn absent(_: Format, payload: u64) -> u64 {
                 payload << 1
             }
 
+            #[inline]
             fn payload(_: Format, w: u64) -> u64 {
                 w >> 1
             }
@@ -261,6 +298,7 @@ const NAMES: [(&str, u64); 7] = [
 const TYPES: [(&str, u64); 3] = [("cached", 0), ("uncached", 1), ("device", 2)];
 
 impl Attributes {
+    #[inline]
     fn decode(w: u64) -> Self {
         Self {
             read: w & READ != 0,
@@ -274,10 +312,12 @@ impl Attributes {
         }
     }
 
+    #[inline]
     fn flags(&self) -> [bool; 7] {
         [self.read, self.write, self.execute, self.user, self.global, self.accessed, self.dirty]
     }
 
+    #[inline]
     fn encode(&self) -> Result<u64, Unencodable> {
         if !self.read && (self.write || !self.execute) {
             return Err(Unencodable { attribute: "read" });
@@ -289,6 +329,7 @@ impl Attributes {
         Ok(flags.fold(self.page_type << 61, |w, (_, (_, mask))| w | mask))
     }
 
+    #[inline]
     fn kernel(write: bool, execute: bool) -> Self {
         Self { read: true, write, execute, global: true, accessed: true, dirty: true, ..Self::default() }
     }
@@ -306,6 +347,7 @@ impl ptgen::Attributes for Attributes {
         AttributeInfo { name: "memory_type", kind: AttributeKind::Choice(&TYPES) },
     ];
 
+    #[inline]
     fn get(&self, index: usize) -> u64 {
         match index {
             7 => self.page_type,
@@ -313,6 +355,7 @@ impl ptgen::Attributes for Attributes {
         }
     }
 
+    #[inline]
     fn set(&mut self, index: usize, value: u64) -> bool {
         if index == 7 && value <= 2 {
             self.page_type = value;
@@ -336,6 +379,7 @@ impl ptgen::Attributes for Attributes {
         }
     }
 
+    #[inline]
     fn permits(&self, access: Access, user: bool) -> bool {
         let allowed = match access {
             Access::Read => self.read,
@@ -345,26 +389,32 @@ impl ptgen::Attributes for Attributes {
         allowed && self.user == user
     }
 
+    #[inline]
     fn kernel_data() -> Self {
         Self::kernel(true, false)
     }
 
+    #[inline]
     fn kernel_rodata() -> Self {
         Self::kernel(false, false)
     }
 
+    #[inline]
     fn kernel_text() -> Self {
         Self::kernel(false, true)
     }
 
+    #[inline]
     fn user_data() -> Self {
         Self { user: true, global: false, ..Self::kernel_data() }
     }
 
+    #[inline]
     fn user_rodata() -> Self {
         Self { user: true, global: false, ..Self::kernel_rodata() }
     }
 
+    #[inline]
     fn user_text() -> Self {
         Self { user: true, global: false, ..Self::kernel_text() }
     }
@@ -373,6 +423,7 @@ impl ptgen::Attributes for Attributes {
 impl ptgen::Change for Change {
     type Attributes = Attributes;
 
+    #[inline]
     fn set(&mut self, index: usize, value: u64) -> bool {
         match (index, value) {
             (1, 0 | 1) => self.write = Some(value == 1),
@@ -384,6 +435,7 @@ impl ptgen::Change for Change {
         true
     }
 
+    #[inline]
     fn revise(&self, old: &Attributes) -> Attributes {
         Attributes {
             write: self.write.unwrap_or(old.write),
@@ -406,10 +458,12 @@ pub struct Change {
 
 impl Change {
     /// Writable or not.
+    #[inline]
     pub fn write(write: bool) -> Self {
         Self { write: Some(write), ..Self::default() }
     }
 
+    #[inline]
     fn patch(&self) -> Result<Bits<u64>, Unencodable> {
         let mut bits = Bits { clear: 0, set: 0 };
         for (value, mask) in [(self.write, WRITE), (self.execute, EXECUTE), (self.user, USER)] {
