@@ -199,7 +199,7 @@ pub trait RootVisitor<F: Format> {
 pub trait Level: Sized + 'static {
     /// The format.
     type Format: Format;
-    /// The level below; [`Floor`] under the lowest.
+    /// The level below; [`Floor`](crate::Floor) under the lowest.
     type Below: Level<Format = Self::Format>;
 
     /// The numbers below, where they do not depend on what is decided at run time.
@@ -208,7 +208,7 @@ pub trait Level: Sized + 'static {
     const NAME: &'static str = Self::INFO.name;
     /// 0 for the lowest level, one more for each above.
     const NUMBER: u8 = Self::INFO.number;
-    /// Whether this is [`Floor`], which has no tables.
+    /// Whether this is [`Floor`](crate::Floor), which has no tables.
     const IS_FLOOR: bool = false;
     /// Whether a word here can point to a table of [`Below`](Self::Below).
     const HAS_TABLES: bool = !<Self::Below as Level>::IS_FLOOR;
