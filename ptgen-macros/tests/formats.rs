@@ -27,6 +27,26 @@ mod plain {
     pub mod aarch64_lpa2 {}
 }
 
+/// Formats of a client's own files: two words of 32 bits, big-endian tables of several sizes, presence by rights.
+mod trials {
+    use ptgen::pagetable;
+
+    #[pagetable(format = "../ptdsl/tests/trials/t04_x86_2level.ptf", features(large_pages = on, pse36 = on))]
+    pub mod x86_2level {}
+    #[pagetable(format = "../ptdsl/tests/trials/t05_ept.ptf#ept_4level",
+        features(convertible = on, mode_based_execute = on))]
+    pub mod ept {}
+    #[pagetable(format = "../ptdsl/tests/trials/t06_aarch64_stage1.ptf#aarch64_stage1_64k", range = high,
+        features(lpa = on))]
+    pub mod aarch64_64k {}
+    #[pagetable(format = "../ptdsl/tests/trials/t08_riscv.ptf#riscv_sv39x4", features(svnapot = on))]
+    pub mod riscv_sv39x4 {}
+    #[pagetable(format = "../ptdsl/tests/trials/t10_power9_radix.ptf#power9_radix_64k")]
+    pub mod power9 {}
+    #[pagetable(format = "../ptdsl/tests/trials/t14_dart.ptf#dart2_16k")]
+    pub mod dart2 {}
+}
+
 #[pagetable(format = "x86_64_4level", features(protection_keys = on), parameters(width = 46))]
 pub mod keys {}
 #[pagetable(format = "x86_64_4level", features(encryption = on), parameters(c_bit = 47, width = 48))]
@@ -60,6 +80,17 @@ fn plain_formats() {
     check(plain::riscv_sv57::Format {});
     check(plain::aarch64::Format {});
     check(plain::aarch64_lpa2::Format {});
+}
+
+#[test]
+fn trial_formats() {
+    check(trials::x86_2level::Format {});
+    check(trials::ept::Format {});
+    check(trials::aarch64_64k::Format {});
+    check(trials::riscv_sv39x4::Format {});
+    check(trials::power9::Format {});
+    check(trials::dart2::Format {});
+    assert!(ptgen::Format::big_endian(trials::power9::Format {}));
 }
 
 #[test]

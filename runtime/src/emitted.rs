@@ -43,22 +43,40 @@ pub const fn tile(levels: &[LevelInfo]) {
     }
 }
 
-/// A table of codes of `code_bits` bits, by old code: what each becomes when some of the flags it stands for change.
-///
-/// `flags_of` holds the `flag_count` flags of each code, `code_of` the code of each combination of flags, both packed
-/// from the lowest bit. `changed` and `to` are flags.
-#[inline]
-#[must_use]
-pub fn recode(flags_of: u64, flag_count: u32, code_of: u64, code_bits: u32, changed: u64, to: u64) -> u64 {
-    let mut table = 0;
-    for code in 0..1_u32 << code_bits {
-        let old = flags_of >> (code * flag_count) & ((1 << flag_count) - 1);
-        let new = old & !changed | to & changed;
-        let same = new == old;
-        let coded = code_of >> (new * u64::from(code_bits)) & ((1 << code_bits) - 1);
-        table |= if same { u64::from(code) } else { coded } << (code * code_bits);
+/// Flags that share a code.
+#[derive(Clone, Copy, Debug)]
+pub struct Codes {
+    /// How many flags.
+    pub flags: u32,
+    /// How many bits the code has.
+    pub bits: u32,
+    /// The codes that mean something, as a set.
+    pub listed: u64,
+    /// The flags of each code, packed from the lowest bit.
+    pub flags_of: u64,
+    /// The code of each combination of flags, packed from the lowest bit.
+    pub code_of: u64,
+    /// The combinations that have a code, as a set.
+    pub sayable: u64,
+}
+
+impl Codes {
+    /// What each code becomes when some of the flags it stands for change, packed from the lowest bit.
+    ///
+    /// # Errors
+    ///
+    /// `attribute`, if some code would have to become one that there is not.
+    pub fn changed(&self, changed: u64, to: u64, attribute: &'static str) -> Result<u64, Unencodable> {
+        let mut table = 0;
+        for code in (0..1_u32 << self.bits).filter(|code| self.listed >> code & 1 != 0) {
+            let old = self.flags_of >> (code * self.flags) & ((1 << self.flags) - 1);
+            let new = old & !changed | to & changed;
+            check(self.sayable >> new & 1 != 0, attribute)?;
+            let coded = self.code_of >> (new * u64::from(self.bits)) & ((1 << self.bits) - 1);
+            table |= if new == old { u64::from(code) } else { coded } << (code * self.bits);
+        }
+        Ok(table)
     }
-    table
 }
 
 /// The lowest bits of `value` in the places of the bits of `mask`.
@@ -93,10 +111,189 @@ pub const fn extract(word: u64, mask: u64) -> u64 {
     value
 }
 
+/// The newtype around tables that an expansion calls `PageTable`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __page_table {
+    ($name:ident($format:ident) $($new:ident)?) => {
+        /// Page tables of this format. Their operations are those of the type that it dereferences to.
+        #[derive($crate::__::core::fmt::Debug)]
+        pub struct $name($crate::Tree<$format>);
+
+        impl $name {
+            $(
+                /// A new root with nothing in it.
+                ///
+                /// # Errors
+                ///
+                /// There is no frame for it, or the memory refuses.
+                pub fn $new<M: $crate::Memory, A: $crate::Frames, T>(
+                    cx: &mut $crate::Context<M, A, T>,
+                ) -> $crate::__::core::result::Result<Self, $crate::Error> {
+                    Self::new_with(cx, <$format as $crate::__::core::default::Default>::default())
+                }
+            )?
+
+            /// A new root with nothing in it, of a format with its decisions.
+            ///
+            /// # Errors
+            ///
+            /// There is no frame for it, or the memory refuses.
+            pub fn new_with<M: $crate::Memory, A: $crate::Frames, T>(
+                cx: &mut $crate::Context<M, A, T>,
+                format: $format,
+            ) -> $crate::__::core::result::Result<Self, $crate::Error> {
+                $crate::Tree::new(cx, format).map(Self)
+            }
+
+            /// Gives every table back, the root included.
+            ///
+            /// # Errors
+            ///
+            /// The memory refuses.
+            pub fn free<M: $crate::Memory, A: $crate::Frames, T: $crate::Tlb>(
+                self,
+                cx: &mut $crate::Context<M, A, T>,
+            ) -> $crate::__::core::result::Result<(), $crate::Error> {
+                self.0.free(cx)
+            }
+        }
+
+        impl $crate::PageTable for $name {
+            type Format = $format;
+
+            fn tree(&self) -> &$crate::Tree<$format> {
+                &self.0
+            }
+
+            fn tree_mut(&mut self) -> &mut $crate::Tree<$format> {
+                &mut self.0
+            }
+
+            fn from_tree(tree: $crate::Tree<$format>) -> Self {
+                Self(tree)
+            }
+
+            fn into_tree(self) -> $crate::Tree<$format> {
+                self.0
+            }
+        }
+
+        impl $crate::__::core::ops::Deref for $name {
+            type Target = $crate::Tree<$format>;
+
+            fn deref(&self) -> &$crate::Tree<$format> {
+                &self.0
+            }
+        }
+
+        impl $crate::__::core::ops::DerefMut for $name {
+            fn deref_mut(&mut self) -> &mut $crate::Tree<$format> {
+                &mut self.0
+            }
+        }
+    };
+}
+
+/// What is written alike for the attributes of every format: builders, presets, and the type of a change. Each attribute
+/// has a name, the name of its builder, a type, and a bit that stands for it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __builders {
+    ($attributes:ident, $change:ident { $($field:ident $with:ident: $of:ty = $bit:literal,)* }) => {
+        impl $attributes {
+            $(
+                #[doc = $crate::__::core::concat!("These, with `", $crate::__::core::stringify!($field), "` as given.")]
+                pub const fn $with(self, $field: $of) -> Self {
+                    Self { $field, ..self }
+                }
+            )*
+
+            /// Read and write, for the kernel.
+            pub const fn kernel_data() -> Self {
+                Self::preset(true, false, false)
+            }
+
+            /// Read only, for the kernel.
+            pub const fn kernel_rodata() -> Self {
+                Self::preset(false, false, false)
+            }
+
+            /// Read and execute, for the kernel.
+            pub const fn kernel_text() -> Self {
+                Self::preset(false, true, false)
+            }
+
+            /// Read and write, for user mode.
+            pub const fn user_data() -> Self {
+                Self::preset(true, false, true)
+            }
+
+            /// Read only, for user mode.
+            pub const fn user_rodata() -> Self {
+                Self::preset(false, false, true)
+            }
+
+            /// Read and execute, for user mode.
+            pub const fn user_text() -> Self {
+                Self::preset(false, true, true)
+            }
+        }
+
+        impl $crate::__::core::default::Default for $attributes {
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        /// Attributes to change, and what to; the others stay as they are.
+        #[derive($crate::__::core::clone::Clone, $crate::__::core::marker::Copy, $crate::__::core::fmt::Debug)]
+        #[derive($crate::__::core::cmp::PartialEq, $crate::__::core::cmp::Eq, $crate::__::core::hash::Hash)]
+        #[derive($crate::__::core::default::Default)]
+        #[must_use]
+        pub struct $change {
+            to: $attributes,
+            fields: $crate::__::core::primitive::u64,
+        }
+
+        impl $change {
+            /// Nothing changes.
+            pub const fn new() -> Self {
+                Self { to: $attributes::new(), fields: 0 }
+            }
+
+            $(
+                #[doc = $crate::__::core::concat!("Sets `", $crate::__::core::stringify!($field), "`.")]
+                pub const fn $field(self, $field: $of) -> Self {
+                    Self { to: self.to.$with($field), fields: self.fields | $bit }
+                }
+            )*
+        }
+
+        impl $crate::Change for $change {
+            type Attributes = $attributes;
+
+            fn set(
+                &mut self,
+                index: $crate::__::core::primitive::usize,
+                value: $crate::__::core::primitive::u64,
+            ) -> $crate::__::core::primitive::bool {
+                let known = $crate::Attributes::set(&mut self.to, index, value);
+                self.fields |= (known as $crate::__::core::primitive::u64) << (index & 63);
+                known
+            }
+
+            fn revise(&self, attributes: &$attributes) -> $attributes {
+                $attributes { $($field: if self.fields & $bit == 0 { attributes.$field } else { self.to.$field },)* }
+            }
+        }
+    };
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{check, deposit, extract, patch, recode, strictest};
-    use crate::format::{Bits, Way};
+    use super::{Codes, check, deposit, extract, patch, strictest};
+    use crate::format::{Bits, Unencodable, Way};
 
     #[test]
     fn payloads_come_back() {
@@ -123,14 +320,21 @@ mod tests {
 
     #[test]
     fn codes_of_several_flags_change() {
-        // Codes 2 and 0: both flags; 3: the first; 1: none. The second flag alone is written as 1.
-        let (flags_of, code_of) = (0b01_11_00_11, 0b10_01_11_01);
-        let table = recode(flags_of, 2, code_of, 2, 0b01, 0b00);
-        let after = |table: u64, code: u64| table >> (code * 2) & 3;
-        assert_eq!([0, 1, 2, 3].map(|code| after(table, code)), [1, 1, 1, 1]);
-        let table = recode(flags_of, 2, code_of, 2, 0b01, 0b01);
-        assert_eq!([0, 1, 2, 3].map(|code| after(table, code)), [0, 3, 2, 3]);
-        let table = recode(flags_of, 2, code_of, 2, 0b11, 0b01);
-        assert_eq!([0, 1, 2, 3].map(|code| after(table, code)), [3, 3, 3, 3]);
+        // Codes 2 and 0: both flags; 3: the first; 1: none. The second flag alone cannot be said.
+        let codes = Codes {
+            flags: 2,
+            bits: 2,
+            listed: 0b1111,
+            flags_of: 0b01_11_00_11,
+            code_of: 0b10_00_11_01,
+            sayable: 0b1011,
+        };
+        let after = |table: u64| [0, 1, 2, 3].map(|code| table >> (code * 2) & 3);
+        assert_eq!(codes.changed(0b01, 0b00, "second"), Err(Unencodable { attribute: "second" }));
+        assert_eq!(codes.changed(0b01, 0b01, "second").map(after), Ok([0, 3, 2, 3]));
+        assert_eq!(codes.changed(0b11, 0b01, "second").map(after), Ok([3, 3, 3, 3]));
+        assert_eq!(codes.changed(0b11, 0b00, "second").map(after), Ok([1, 1, 1, 1]));
+        let without_a_word = Codes { listed: 0b1010, ..codes };
+        assert_eq!(without_a_word.changed(0b01, 0b00, "second").map(after), Ok([0, 1, 0, 1]));
     }
 }

@@ -50,6 +50,12 @@ pub trait Format: Copy + Eq + Hash + fmt::Debug + Send + Sync + 'static {
     /// The highest OA, inclusive.
     fn output_last(self) -> u64;
 
+    /// The highest address that a word can give a table, inclusive: its last byte.
+    #[inline]
+    fn table_last(self) -> u64 {
+        self.output_last()
+    }
+
     /// How a change of this kind is made in a table that is live.
     fn way(self, kind: ChangeKind) -> Way;
 

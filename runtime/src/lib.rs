@@ -6,7 +6,8 @@
 //! [`Unflushed`] what a [`Tlb`] may still hold.
 //!
 //! No `std`, no `alloc`. All `unsafe` of the project is in this package.
-
+#![cfg_attr(feature = "macros", doc = "\n")]
+#![cfg_attr(feature = "macros", doc = include_str!("example.md"))]
 #![no_std]
 
 mod address;
@@ -67,5 +68,6 @@ pub const MAX_LEVELS: usize = 8;
 pub mod __ {
     pub use core;
 
-    pub use crate::emitted::{check, patch, recode, strictest, tile};
+    pub use crate::emitted::{Codes, check, patch, strictest, tile};
+    pub use crate::{__builders as builders, __page_table as page_table};
 }

@@ -67,12 +67,7 @@ fn definition(plan: &Plan<'_>) -> TokenStream {
         }
         parts
     };
-    let withs = names.iter().zip(&types).map(|(field, of)| {
-        let with = name(&format!("with_{field}"));
-        let docs = docs::line(&format!("These attributes with `{field}` as given."));
-        quote!(#docs pub const fn #with(self, #field: #of) -> Self { Self { #field, ..self } })
-    });
-    let presets = presets(plan);
+    let preset = preset(plan);
     let derives = docs::derives();
     quote! {
         /// What a leaf says beside its OA.
@@ -82,26 +77,13 @@ fn definition(plan: &Plan<'_>) -> TokenStream {
         impl Attributes {
             /// Readable, and nothing else.
             pub const fn new() -> Self { Self { #(#names: #initial),* } }
-            #(#withs)*
-            #presets
-        }
-        impl ::core::default::Default for Attributes {
-            fn default() -> Self { Self::new() }
+            #preset
         }
     }
 }
 
-/// The usual combinations, by what they allow.
-const PRESETS: [(&str, &str, bool, bool, bool); 6] = [
-    ("kernel_data", "Read and write, for the kernel.", true, false, false),
-    ("kernel_rodata", "Read only, for the kernel.", false, false, false),
-    ("kernel_text", "Read and execute, for the kernel.", false, true, false),
-    ("user_data", "Read and write, for user mode.", true, false, true),
-    ("user_rodata", "Read only, for user mode.", false, false, true),
-    ("user_text", "Read and execute, for user mode.", false, true, true),
-];
-
-fn presets(plan: &Plan<'_>) -> TokenStream {
+/// What the usual combinations are made of, by what they allow.
+fn preset(plan: &Plan<'_>) -> TokenStream {
     let has = |name: &str| plan.attributes.iter().any(|attribute| attribute.name == name);
     let known: [(&str, TokenStream); 10] = [
         ("read", quote!(true)),
@@ -129,12 +111,7 @@ fn presets(plan: &Plan<'_>) -> TokenStream {
         let shown = if uses(parameter) { name(parameter) } else { name("_") };
         quote!(#shown: bool)
     });
-    let named = PRESETS.iter().map(|(preset, text, write, execute, user)| {
-        let (docs, preset) = (docs::line(text), name(preset));
-        quote!(#docs pub const fn #preset() -> Self { Self::preset(#write, #execute, #user) })
-    });
     quote! {
-        #(#named)*
         const fn preset(#(#parameters),*) -> Self { Self { #(#fields,)* #rest } }
     }
 }
@@ -314,20 +291,14 @@ fn choice(plan: &Plan<'_>, attribute: &Attribute) -> TokenStream {
     }
 }
 
-/// The type of a change, and that of its bits where these are not independent.
+/// Builders and the type of a change, and that of its bits where these are not independent.
 fn change(plan: &Plan<'_>) -> TokenStream {
-    let setters = slots(plan).into_iter().enumerate().map(|(place, slot)| {
-        let (field, of, bit) = (name(&slot.name), slot.of, super::show::literal(super::show::hexadecimal(1 << place)));
-        let with = name(&format!("with_{field}"));
-        let docs = docs::line(&format!("Sets `{field}`."));
-        quote! {
-            #docs
-            pub const fn #field(self, #field: #of) -> Self {
-                self.with(self.to.#with(#field), #bit)
-            }
-        }
+    let krate = plan.krate();
+    let fields = slots(plan).into_iter().enumerate().map(|(place, slot)| {
+        let (field, with, of) = (name(&slot.name), name(&format!("with_{}", slot.name)), slot.of);
+        let bit = super::show::literal(super::show::hexadecimal(1 << place));
+        quote!(#field #with: #of = #bit,)
     });
-    let implementation = change_implementation(plan);
     let groups = all_coupled_groups(plan);
     let patch = (groups > 0).then(|| {
         let word_type = plan.word();
@@ -335,54 +306,15 @@ fn change(plan: &Plan<'_>) -> TokenStream {
             let code = name(&format!("code{group}"));
             quote!(#code: u64)
         });
-        let docs = docs::lines([
-            "A change in bits: some cleared, then some set; flags that share a code get the code that says the new flags,",
-            "or the nearest, rights first.",
-        ]);
+        let docs = docs::line("A change in bits: some cleared, some set, and new codes for flags that share one.");
         quote! {
             #docs
             #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
             pub struct Patch { clear: #word_type, set: #word_type, #(#codes),* }
         }
     });
-    let derives = docs::derives();
     quote! {
-        /// Attributes to change, and what to; the others stay as they are.
-        #derives
-        #[derive(::core::default::Default)]
-        #[must_use]
-        pub struct Change { to: Attributes, fields: u64 }
-        impl Change {
-            /// Nothing changes.
-            pub const fn new() -> Self { Self { to: Attributes::new(), fields: 0 } }
-            const fn with(self, to: Attributes, field: u64) -> Self { Self { to, fields: self.fields | field } }
-            #(#setters)*
-        }
-        #implementation
+        #krate::__::builders! { Attributes, Change { #(#fields)* } }
         #patch
-    }
-}
-
-/// What generic code needs of a change.
-fn change_implementation(plan: &Plan<'_>) -> TokenStream {
-    let krate = plan.krate();
-    let names = slots(plan).into_iter().map(|slot| slot.name);
-    let fields = names.enumerate().map(|(place, field)| {
-        let (field, bit) = (name(&field), super::show::literal(super::show::hexadecimal(1 << place)));
-        quote!(#field: of(#bit).#field)
-    });
-    quote! {
-        impl #krate::Change for Change {
-            type Attributes = Attributes;
-            fn set(&mut self, index: usize, value: u64) -> bool {
-                let known = #krate::Attributes::set(&mut self.to, index, value);
-                self.fields |= (known as u64) << (index & 63);
-                known
-            }
-            fn revise(&self, attributes: &Attributes) -> Attributes {
-                let of = |field: u64| if self.fields & field == 0 { attributes } else { &self.to };
-                Attributes { #(#fields),* }
-            }
-        }
     }
 }

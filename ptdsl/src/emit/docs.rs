@@ -69,6 +69,12 @@ pub(crate) fn attribute(plan: &Plan<'_>, attribute: &Attribute) -> TokenStream {
     line(&format!("{own} {}", bits(plan, attribute)))
 }
 
+/// "Bit 7", "Bits 12..3".
+pub(crate) fn bits_of(text: &str) -> String {
+    let several = text.contains(", ") || text.contains("..") || text.contains(';');
+    format!("{} {text}", if several { "Bits" } else { "Bit" })
+}
+
 /// "Bit 7 of `page`, bit 12 of `large` (x.ptf:60)."
 fn bits(plan: &Plan<'_>, attribute: &Attribute) -> String {
     let mut said: Vec<(String, Vec<&str>)> = Vec::new();
@@ -96,7 +102,7 @@ fn bits(plan: &Plan<'_>, attribute: &Attribute) -> String {
     });
     let text = parts.collect::<Vec<_>>().join("; ");
     let at = at.map_or(String::new(), |line| format!(" ({})", place(plan, line)));
-    if text.is_empty() { "Said by tables alone.".into() } else { format!("Bits {text}.{at}") }
+    if text.is_empty() { "Said by tables alone.".into() } else { format!("{}.{at}", bits_of(&text)) }
 }
 
 fn source_bits(format: &Format, layout: &Layout, source: &Source, name: &str) -> (String, Option<usize>) {

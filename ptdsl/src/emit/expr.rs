@@ -61,6 +61,8 @@ pub(crate) enum Op {
     Method(String),
     /// `S { x: a, y: b }`.
     Struct(String, Vec<String>),
+    /// `a?`.
+    Try,
     /// `match a { p => b, q => c }`: the scrutinee, then one operand for each pattern.
     Match(Vec<String>),
 }
@@ -345,7 +347,7 @@ impl Expr {
                 Op::Cast(_) => operand(0),
                 Op::If => operand(if operand(0) != 0 { 1 } else { 2 }),
                 Op::Method(name) if name == "wrapping_add" => operand(0).wrapping_add(operand(1)),
-                Op::Call(_) | Op::Method(_) | Op::Struct(..) | Op::Match(_) => unreachable!("not a number"),
+                Op::Call(_) | Op::Method(_) | Op::Struct(..) | Op::Try | Op::Match(_) => unreachable!("not a number"),
             },
         }
     }

@@ -13,7 +13,7 @@ use super::plan::{Plan, attribute_of};
 use super::scatter::ones;
 use super::show::{decimal, name};
 use super::words::{moving_bit, width};
-use crate::model::{AttributeKind, Bits, Change, Extension, Format, LayoutKind};
+use crate::model::{AttributeKind, Bits, Change, Extension, Format, Layout, LayoutKind, Piece};
 use crate::tree::{Endian, Way};
 
 /// The type and its implementation of the trait.
@@ -169,6 +169,10 @@ fn implementation(plan: &Plan<'_>, common: &TokenStream) -> TokenStream {
     methods.extend(simple("is_canonical", &[itself(), ("va", quote!(u64))], &quote!(bool), &canonical));
     methods.extend(simple("extend", &[itself(), ("position", quote!(u64))], &quote!(u64), &extended));
     methods.extend(simple("output_last", &[itself()], &quote!(u64), &last));
+    let tables = on_self(plan.merged(|format| table_last(plan, format)));
+    if tables != last {
+        methods.extend(simple("table_last", &[itself()], &quote!(u64), &tables));
+    }
     methods.extend(ways(plan));
     let global = merged(&|format| Expr::Bool(has_global(format)));
     if global != Expr::Bool(true) {
@@ -259,27 +263,46 @@ fn extend(range: &crate::model::Range) -> Expr {
 
 /// The highest OA: below the width, and below every bit of the address that means something else.
 fn output_last<'a>(plan: &Plan<'a>, format: &'a Format) -> Expr {
-    let mut limits = vec![width(&format.output)];
-    for place in 0..format.levels.len() {
-        for leaf in plan.leaves(format, place) {
-            for field in leaf.layout.fields.iter().filter(|field| moving_bit(field).is_some()) {
-                limits.extend(field.at.as_ref().map(width));
-            }
-            let stored = super::words::stored(&leaf.layout.output, &leaf.layout.reserved);
-            let held = super::scatter::value_bits(&stored);
-            let lowest = held.trailing_zeros().min(63);
-            let end = (held >> lowest).trailing_ones() + lowest;
-            if matches!(leaf.layout.output_width, Bits::Fixed(reach) if end < reach) || held >> end != 0 {
-                limits.push(Expr::number(end));
-            }
+    let places = 0..format.levels.len();
+    let leaves = places.flat_map(|place| plan.leaves(format, place));
+    let stores = leaves.map(|leaf| (leaf.layout, leaf.layout.output.as_slice(), &leaf.layout.output_width));
+    last(&format.output, stores)
+}
+
+/// The highest address of a table, likewise.
+fn table_last<'a>(plan: &Plan<'a>, format: &'a Format) -> Expr {
+    let tables = (0..format.levels.len()).filter_map(|place| plan.table(format, place));
+    let stores = tables.filter_map(|(_, layout)| {
+        let child = layout.children.first()?;
+        Some((layout, child.address.as_slice(), &child.width))
+    });
+    last(&format.output, stores)
+}
+
+/// The last address that is below `width` and that all layouts can store.
+fn last<'a>(width_of_all: &Bits, stores: impl Iterator<Item = (&'a Layout, &'a [Piece], &'a Bits)>) -> Expr {
+    let mut limits = vec![width(width_of_all)];
+    for (layout, pieces, reach) in stores {
+        for field in layout.fields.iter().filter(|field| moving_bit(field).is_some()) {
+            limits.extend(field.at.as_ref().map(width));
+        }
+        let held = super::scatter::value_bits(&super::words::stored(pieces, &layout.reserved));
+        let lowest = held.trailing_zeros().min(63);
+        let end = (held >> lowest).trailing_ones() + lowest;
+        limits.push(width(reach));
+        if matches!(reach, Bits::Fixed(reach) if end < *reach) || held >> end != 0 {
+            limits.push(Expr::number(end));
         }
     }
-    limits.dedup();
     let mut least = limits.remove(0);
+    let mut compared = vec![least.clone()];
     for limit in limits {
+        if compared.contains(&limit) {
+            continue;
+        }
+        compared.push(limit.clone());
         least = match (&least, &limit) {
             (Expr::Number(a), Expr::Number(b)) => Expr::Number(*a.min(b)),
-            (a, b) if a == b => limit,
             _ => Expr::choose(limit.clone().le(least.clone()), limit, least),
         };
     }

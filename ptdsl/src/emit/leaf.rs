@@ -178,8 +178,12 @@ pub(crate) struct Coupled {
     pub(crate) flags_of: u64,
     /// The code of each combination of flags, packed.
     pub(crate) code_of: u64,
-    /// Whether each combination has a code of its own.
-    pub(crate) exact: u64,
+    /// The combinations that have a code, as a set.
+    pub(crate) sayable: u64,
+    /// The codes that mean something, as a set.
+    pub(crate) listed: u64,
+    /// To blame for a combination without a code.
+    pub(crate) blamed: usize,
 }
 
 impl Said {
@@ -354,32 +358,22 @@ pub(crate) fn coupled(plan: &Plan<'_>, layout: &Layout, group: &Group) -> Couple
             .fold(0u64, |flags, (bit, place)| flags | u64::from(meaning.contains(&plan.attributes[*place].name)) << bit)
     };
     let count = attributes.len() as u32;
-    let (mut flags_of, mut code_of, mut exact) = (0u64, 0u64, 0u64);
-    for (number, meaning) in &group.values {
+    let (mut flags_of, mut code_of, mut sayable, mut listed) = (0u64, 0u64, 0u64, 0u64);
+    for (number, meaning) in group.values.iter().filter(|(number, _)| number & lost == 0) {
         flags_of |= flags(meaning).checked_shl(*number as u32 * count).unwrap_or(0);
+        listed |= 1u64.checked_shl(*number as u32).unwrap_or(0);
     }
     for wanted in 0..1u64 << count {
-        let sayable = || group.values.iter().filter(|(number, _)| number & lost == 0);
-        let found = sayable().find(|(_, meaning)| flags(meaning) == wanted);
-        exact |= u64::from(found.is_some()) << wanted;
-        // A combination without a code: rights come first, then as little as possible beyond what is asked for.
-        let right = |flags: u64| {
-            attributes
-                .iter()
-                .enumerate()
-                .filter(|(_, place)| plan.attributes[**place].right)
-                .fold(0, |rights, (bit, _)| rights | flags & 1 << bit)
-        };
-        let nearest = || {
-            sayable().min_by_key(|(_, meaning)| {
-                let differing = flags(meaning) ^ wanted;
-                (right(differing).count_ones(), (flags(meaning) & !wanted).count_ones(), differing.count_ones())
-            })
-        };
-        let code = found.or_else(nearest).map_or(0, |(number, _)| *number as u64);
-        code_of |= code.checked_shl(wanted as u32 * bits).unwrap_or(0);
+        let written = group.values.iter().find(|(number, meaning)| number & lost == 0 && flags(meaning) == wanted);
+        if let Some((number, _)) = written {
+            sayable |= 1 << wanted;
+            code_of |= (*number as u64).checked_shl(wanted as u32 * bits).unwrap_or(0);
+        }
     }
-    Coupled { attributes, pieces, bits, flags_of, code_of, exact }
+    // What a group lacks is a note without its right: the note is to blame.
+    let note = attributes.iter().rev().find(|place| !plan.attributes[**place].right);
+    let blamed = note.or(attributes.last()).copied().unwrap_or(0);
+    Coupled { attributes, pieces, bits, flags_of, code_of, sayable, listed, blamed }
 }
 
 fn coupled_bits(plan: &Plan<'_>, said: &mut Said, coupled: &Coupled) {
@@ -389,14 +383,11 @@ fn coupled_bits(plan: &Plan<'_>, said: &mut Said, coupled: &Coupled) {
         });
     let flags = Expr::bit_or(flags.collect());
     let count = 1u32 << coupled.attributes.len();
-    if coupled.exact != (1u64 << count) - 1 {
-        // The flag to blame is the last that no right needs: what a group lacks is a note without its right.
-        let blamed = coupled.attributes.iter().rev().find(|place| !plan.attributes[**place].right);
-        let blamed = blamed.or(coupled.attributes.last()).copied().unwrap_or(0);
-        let listed = Expr::Bits(u128::from(coupled.exact)).shr(flags.clone());
+    if coupled.sayable != (1u64 << count) - 1 {
+        let listed = Expr::Bits(u128::from(coupled.sayable)).shr(flags.clone());
         let fits = Expr::bit_and(vec![listed, Expr::Bits(1)]).ne(Expr::Bits(0));
         let places = coupled.attributes.iter().fold(0, |places, place| places | 1 << place);
-        said.checks.push(Check { places, name: plan.attributes[blamed].name.clone(), holds: fits });
+        said.checks.push(Check { places, name: plan.attributes[coupled.blamed].name.clone(), holds: fits });
     }
     let at = if coupled.bits == 1 { flags } else { Expr::Op(Op::Mul, vec![flags, Expr::number(coupled.bits)]) };
     let code =

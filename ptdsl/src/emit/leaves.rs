@@ -186,17 +186,20 @@ fn recode(plan: &Plan<'_>, coupled: &Coupled) -> Expr {
     let to = coupled.attributes.iter().enumerate().map(|(bit, place)| {
         Expr::var(format!("change.to.{}", plan.attributes[*place].name)).cast("u64").shifted(bit as i32)
     });
-    Expr::call(
-        format!("{}::__::recode", super::docs::path_text(plan.krate())),
-        vec![
-            Expr::Bits(u128::from(coupled.flags_of)),
-            Expr::number(count),
-            Expr::Bits(u128::from(coupled.code_of)),
-            Expr::number(coupled.bits),
-            changed,
-            Expr::bit_or(to.collect()),
-        ],
-    )
+    let krate = super::docs::path_text(plan.krate());
+    let fields = ["flags", "bits", "listed", "flags_of", "code_of", "sayable"].map(str::to_owned).to_vec();
+    let bits = |bits: u64| Expr::Bits(u128::from(bits));
+    let values = vec![
+        Expr::number(count),
+        Expr::number(coupled.bits),
+        bits(coupled.listed),
+        bits(coupled.flags_of),
+        bits(coupled.code_of),
+        bits(coupled.sayable),
+    ];
+    let codes = Expr::Op(Op::Struct(format!("{krate}::__::Codes"), fields), values);
+    let blamed = Expr::var(format!("{:?}", plan.attributes[coupled.blamed].name));
+    Expr::Op(Op::Try, vec![codes.method("changed", vec![changed, Expr::bit_or(to.collect()), blamed])])
 }
 
 /// The leaf word `w`, changed.

@@ -37,6 +37,7 @@ fn shown(expr: &Expr) -> (TokenStream, Binding) {
         Expr::Bits(bits) => (literal(hexadecimal(*bits)), ATOM),
         Expr::Number(number) => (literal(number.to_string()), ATOM),
         Expr::Bool(value) => (quote!(#value), ATOM),
+        Expr::Var(text) if text.starts_with('"') => (verbatim(text), ATOM),
         Expr::Var(name) => (path(name), ATOM),
         Expr::Op(op, operands) => operation(op, operands),
     }
@@ -96,6 +97,10 @@ fn operation(op: &Op, operands: &[Expr]) -> (TokenStream, Binding) {
         (Op::Method(method), [receiver, rest @ ..]) => {
             let (receiver, method) = (within(receiver, ATOM), verbatim(method));
             (quote!(#receiver.#method(#(#rest),*)), ATOM)
+        }
+        (Op::Try, [a]) => {
+            let a = within(a, ATOM);
+            (quote!(#a?), ATOM)
         }
         (Op::Match(patterns), [scrutinee, results @ ..]) => {
             let patterns = patterns.iter().map(|pattern| verbatim(pattern));

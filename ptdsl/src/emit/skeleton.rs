@@ -148,7 +148,7 @@ fn said(krate: &TokenStream, names: &Names) -> TokenStream {
 fn tables(krate: &TokenStream, names: &Names) -> TokenStream {
     let derives = derives();
     let decided = names.decided.iter().map(|decided| name(decided));
-    let page_table = super::table::tables(krate, true, true);
+    let page_table = super::table::tables(krate, true);
     quote! {
         #derives
         #[derive(::core::default::Default)]

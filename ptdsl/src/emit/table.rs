@@ -12,59 +12,18 @@ use super::show::{literal, name};
 use super::words::moving_bit;
 use crate::model::{Field, Format, Layout};
 
-/// The tables, and how they come to be.
+/// The tables: a newtype around those of the runtime, which have the operations.
 pub(crate) fn page_table(plan: &Plan<'_>) -> TokenStream {
-    let decided = plan.family.variables.is_empty() && plan.family.open.is_empty();
-    tables(plan.krate(), decided, !decided)
+    tables(plan.krate(), plan.family.variables.is_empty() && plan.family.open.is_empty())
 }
 
-/// A newtype around the tables of the runtime, which have the operations.
-pub(crate) fn tables(krate: &TokenStream, new: bool, new_with: bool) -> TokenStream {
-    let krate_text = docs::path_text(krate);
-    let about = docs::line(&format!(
-        "Page tables of this format. All operations are those of [`Tree`]({krate_text}::Tree), which it dereferences to."
-    ));
-    let constructor = |function: &str, parameter: Option<TokenStream>, value: TokenStream| {
-        let function = name(function);
-        quote! {
-            /// A new root with nothing in it. Fails without a frame for it, or if the memory refuses.
-            pub fn #function<M: #krate::Memory, A: #krate::Frames, T>(
-                cx: &mut #krate::Context<M, A, T> #parameter
-            ) -> ::core::result::Result<Self, #krate::Error> {
-                #krate::Tree::new(cx, #value).map(Self)
-            }
-        }
-    };
-    let new = new.then(|| constructor("new", None, quote!(Format {})));
-    let new_with = new_with.then(|| constructor("new_with", Some(quote!(, format: Format)), quote!(format)));
+/// The newtype; with a function `new` if nothing is decided when tables are made.
+pub(crate) fn tables(krate: &TokenStream, new: bool) -> TokenStream {
+    let new = new.then(|| quote!(new));
     quote! {
-        #about
-        #[derive(::core::fmt::Debug)]
-        pub struct PageTable(#krate::Tree<Format>);
-        impl PageTable {
-            #new
-            #new_with
-            /// Gives every table back, the root included. Fails if the memory refuses.
-            pub fn free<M: #krate::Memory, A: #krate::Frames, T: #krate::Tlb>(
-                self, cx: &mut #krate::Context<M, A, T>
-            ) -> ::core::result::Result<(), #krate::Error> {
-                self.0.free(cx)
-            }
-        }
-        impl #krate::PageTable for PageTable {
-            type Format = Format;
-            fn tree(&self) -> &#krate::Tree<Format> { &self.0 }
-            fn tree_mut(&mut self) -> &mut #krate::Tree<Format> { &mut self.0 }
-            fn from_tree(tree: #krate::Tree<Format>) -> Self { Self(tree) }
-            fn into_tree(self) -> #krate::Tree<Format> { self.0 }
-        }
-        impl ::core::ops::Deref for PageTable {
-            type Target = #krate::Tree<Format>;
-            fn deref(&self) -> &#krate::Tree<Format> { &self.0 }
-        }
-        impl ::core::ops::DerefMut for PageTable {
-            fn deref_mut(&mut self) -> &mut #krate::Tree<Format> { &mut self.0 }
-        }
+        #krate::__::page_table! { PageTable(Format) #new }
+        /// A word of one level.
+        pub type Entry<L> = #krate::Entry<L>;
     }
 }
 
@@ -138,7 +97,6 @@ fn settable(all: &[&Layout], field: &Field) -> bool {
 
 fn setter(plan: &Plan<'_>, layout: &Layout, field: &Field) -> TokenStream {
     let with = name(&format!("with_{}", field.name));
-    let value_name = name(&field.name);
     let bits = scatter::value_bits(&field.pieces).count_ones();
     let mask = literal(super::show::hexadecimal(!scatter::word_bits(&field.pieces) & scatter::ones(64)));
     let row = layout
@@ -149,18 +107,18 @@ fn setter(plan: &Plan<'_>, layout: &Layout, field: &Field) -> TokenStream {
     let own = docs::sentence(&field.docs);
     let own = if own.is_empty() { format!("`{}`.", field.name) } else { own };
     let cut = if bits > 1 && !matches!(bits, 8 | 16 | 32 | 64) { " Higher bits are dropped." } else { "" };
-    let docs = docs::line(&format!("{own} Bits {}.{cut}{at}", docs::field_bits(field)));
+    let docs = docs::line(&format!("{own} {}.{cut}{at}", docs::bits_of(&docs::field_bits(field))));
     let (of, value) = if bits == 1 {
-        let value = Expr::var(field.name.clone());
+        let value = Expr::var("value");
         let value = if field.inverted { value.not() } else { value };
         (quote!(bool), value.cast("u64"))
     } else {
         let of = name(integer(bits));
-        (quote!(#of), Expr::var(field.name.clone()).cast("u64"))
+        (quote!(#of), Expr::var("value").cast("u64"))
     };
     let value = scatter::scatter(&value, &field.pieces, bits == 1 || matches!(bits, 8 | 16 | 32 | 64));
     quote! {
         #docs
-        pub const fn #with(self, #value_name: #of) -> Self { Self(self.0 & #mask | #value) }
+        pub const fn #with(self, value: #of) -> Self { Self(self.0 & #mask | #value) }
     }
 }

@@ -78,7 +78,7 @@ fn words<F: Format, L: Level<Format = F>>(f: F, dice: &mut Dice) {
         let absent = L::absent(f, payload);
         assert!(L::is_absent(f, absent) && L::payload(f, absent) == kept, "{} {absent:#x}", L::NAME);
         if L::HAS_TABLES {
-            let address = dice.roll() & f.output_last() & !0xfff;
+            let address = dice.roll() & f.table_last() & !((1 << L::Below::align_lg2(f)) - 1);
             let table = L::table(f, address);
             assert!(L::is_table(f, table) && L::table_address(f, table) == address, "{} {table:#x}", L::NAME);
             let limits = L::limit(f, f.no_limits(), table);
@@ -91,13 +91,49 @@ fn words<F: Format, L: Level<Format = F>>(f: F, dice: &mut Dice) {
     }
 }
 
+/// The attributes without those that no leaf of this machine says: these are ignored, and always read alike.
+fn said<F: Format>(f: F, attributes: &F::Attributes) -> F::Attributes {
+    struct Neutral<'a, F: Format>(F, &'a mut F::Attributes);
+    impl<F: Format> RootVisitor<F> for Neutral<'_, F> {
+        type Output = ();
+
+        fn visit<L: Level<Format = F>>(self) {
+            let Self(f, kept) = self;
+            if L::IS_FLOOR {
+                return;
+            }
+            let Some(lg2) = L::leaf_sizes(f).smallest() else { return Neutral(f, kept).visit::<L::Below>() };
+            for (index, info) in F::Attributes::FIELDS.iter().enumerate() {
+                let values: &[u64] = match info.kind {
+                    AttributeKind::Choice(names) => &names.iter().map(|(_, number)| *number).collect::<Vec<_>>(),
+                    _ => &[0, 1],
+                };
+                let read = |value: u64| {
+                    let mut wanted = F::Attributes::kernel_data();
+                    assert!(wanted.set(index, value));
+                    Some(L::attributes(f, L::template(f, &wanted, lg2).ok()?, f.no_limits()).get(index))
+                };
+                let found: Vec<u64> = values.iter().filter_map(|value| read(*value)).collect();
+                if found.len() > 1 && found.iter().all(|value| *value == found[0]) {
+                    assert!(kept.set(index, found[0]), "{} = {}", info.name, found[0]);
+                }
+            }
+            Neutral(f, kept).visit::<L::Below>();
+        }
+    }
+    let mut kept = *attributes;
+    f.root(Neutral(f, &mut kept));
+    kept
+}
+
 /// Leaves say what they were made to say, here, below and changed.
 fn leaves<F: Format, L: Level<Format = F>>(f: F, dice: &mut Dice) -> u32 {
     let mut found = 0;
     for lg2 in L::leaf_sizes(f).iter() {
-        for _ in 0..500 {
+        for _ in 0..200 {
             let attributes: AttributesOf<L> = dice.attributes();
             let Ok(template) = L::template(f, &attributes, lg2) else { continue };
+            let attributes = said(f, &attributes);
             found += 1;
             let oa = dice.roll() & f.output_last() & !((1 << lg2) - 1);
             let slot = if L::run_is_identical(f, lg2) { 0 } else { dice.roll() & ((1 << (lg2 - L::shift(f))) - 1) };
@@ -158,6 +194,7 @@ fn changed<F: Format, L: Level<Format = F>>(f: F, dice: &mut Dice, w: F::Word, a
     assert!(change.set(index, wanted.get(index)));
     let revised = change.revise(attributes);
     assert_eq!(revised.get(index), wanted.get(index));
+    let revised = said(f, &revised);
     let Ok(patch) = L::patch(f, &change) else {
         assert!(L::template(f, &revised, L::leaf_lg2(f, w)).is_err(), "{}: {change:?} is refused", L::NAME);
         return;
