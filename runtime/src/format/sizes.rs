@@ -5,13 +5,13 @@
 pub struct LevelInfo {
     /// The name in the manual.
     pub name: &'static str,
-    /// [`Level::NUMBER`].
+    /// [`Level::NUMBER`](crate::Level::NUMBER).
     pub number: u8,
-    /// [`Level::shift`].
+    /// [`Level::shift`](crate::Level::shift).
     pub shift: u32,
-    /// [`Level::index_bits`].
+    /// [`Level::index_bits`](crate::Level::index_bits).
     pub index_bits: u32,
-    /// [`Level::leaf_sizes`], as far as they are decided at compile time: all that there may be.
+    /// [`Level::leaf_sizes`](crate::Level::leaf_sizes), as far as they are decided at compile time: all that there may be.
     pub leaf_sizes: Sizes,
 }
 
@@ -82,6 +82,11 @@ impl Sizes {
 
     /// The sizes, from the smallest.
     pub fn iter(self) -> impl Iterator<Item = u32> {
-        (0..64).filter(move |&lg2| self.has(lg2))
+        let mut left = self.0;
+        core::iter::from_fn(move || {
+            let lg2 = Sizes(left).smallest()?;
+            left &= left - 1;
+            Some(lg2)
+        })
     }
 }
