@@ -122,15 +122,57 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         frames: &mut A,
     ) -> Result<Progress, Error> {
         let (f, memory) = (self.f, self.memory);
+        let reserve = Reserve::default();
+        let mut progress = Progress { reserve, garbage: Garbage::NONE, leaves: false, tables: false };
+        memory.begin();
+        if self.at_once(root, span, &mut progress)? {
+            return Ok(progress);
+        }
         let mut need = Need::default();
         memory.begin();
         self.plan(root, span, &mut need)?;
-        let reserve = Reserve::take_all(f, memory, frames, &need)?;
+        progress.reserve = Reserve::take_all(f, memory, frames, &need)?;
         memory.commit();
-        let mut progress = Progress { reserve, garbage: Garbage::NONE, leaves: false, tables: false };
         let committed = self.commit(root, span, &mut progress);
         core::mem::take(&mut progress.reserve).give_back(f, memory, frames);
         committed.map(|()| progress)
+    }
+
+    /// Plans and commits on one way down, where the whole span is in one table that can only have leaves: most changes
+    /// are small. Returns whether it is; if not, nothing was done.
+    #[inline]
+    fn at_once<L: Level<Format = F>>(
+        &self,
+        table: Table<L>,
+        span: Span,
+        progress: &mut Progress,
+    ) -> Result<bool, Error> {
+        let (f, memory) = (self.f, self.memory);
+        if L::IS_FLOOR {
+            return Ok(false);
+        }
+        if !L::HAS_TABLES {
+            memory.commit();
+            return table.open(f, memory, |slots| {
+                // Without tables below, no change takes any.
+                self.plan_leaves(&slots, &mut Plan { span, counted: None, need: &mut Need::default() })?;
+                self.commit_leaves(&slots, span, progress).map(|()| true)
+            })?;
+        }
+        let slot = Span { first: span.first & !low(L::shift(f)), last: slot_last::<L>(f, span.first) };
+        if span.last > slot.last || (self.unlink && span == slot) {
+            return Ok(false);
+        }
+        let w = table.read(f, memory, span.first)?;
+        if !L::is_table(f, w) {
+            return Ok(false);
+        }
+        let child = Table::below::<L>(f, w);
+        if !self.at_once(child, span, progress)? {
+            return Ok(false);
+        }
+        self.unlink_emptied::<L>(table, child, span, progress)?;
+        Ok(true)
     }
 
     /// Looks for what stops the change, and counts the tables that splits take.
@@ -294,9 +336,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             match turn {
                 Turn::Below(child) => {
                     self.commit(child, below, progress)?;
-                    if self.unlink && child.open(f, memory, |slots| is_emptied(f, &slots, below))? {
-                        self.unlink_slot::<L>(table, child, at, progress)?;
-                    }
+                    self.unlink_emptied::<L>(table, child, below, progress)?;
                 }
                 Turn::Unlink(child) => self.unlink_slot::<L>(table, child, at, progress)?,
                 Turn::Split(leaf) => self.split_slot::<L>(table, leaf, below, progress)?,
@@ -368,6 +408,22 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             }
             *at = end + 1;
         }
+    }
+
+    /// Unlinks the table `child` if it holds nothing any more, where that is wanted. `span` of it was changed.
+    #[inline]
+    fn unlink_emptied<L: Level<Format = F>>(
+        &self,
+        table: Table<L>,
+        child: Table<L::Below>,
+        span: Span,
+        progress: &mut Progress,
+    ) -> Result<(), Error> {
+        let f = self.f;
+        if self.unlink && child.open(f, self.memory, |slots| is_emptied(f, &slots, span))? {
+            return self.unlink_slot::<L>(table, child, span.first, progress);
+        }
+        Ok(())
     }
 
     /// Unlinks the table below the slot of `at`.

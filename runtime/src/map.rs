@@ -56,12 +56,15 @@ impl<F: Format, M: Memory, A: Frames> RootVisitor<F> for Map<'_, F, M, A> {
         let job = Job { f, memory, attributes: self.attributes, sizes, delta };
         let (root, mut need) = (Table::<L>::at(self.root), Need::default());
         memory.begin();
-        job.plan(root, span, &mut need)?;
-        let mut reserve = Reserve::take_all(f, memory, frames, &need)?;
-        memory.commit();
-        let committed = job.commit(root, span, &mut reserve);
-        reserve.give_back(f, memory, frames);
-        committed?;
+        if !job.at_once(root, span)? {
+            memory.begin();
+            job.plan(root, span, &mut need)?;
+            let mut reserve = Reserve::take_all(f, memory, frames, &need)?;
+            memory.commit();
+            let committed = job.commit(root, span, &mut reserve);
+            reserve.give_back(f, memory, frames);
+            committed?;
+        }
 
         let flush = self.live && way != Way::Lazy;
         let request = flush.then(|| request::<L>(f, self.range, sizes, !need.is_nothing()));
@@ -163,6 +166,31 @@ impl<F: Format, M: Memory> Job<'_, F, M> {
     #[inline(always)]
     fn sizes<L: Level<Format = F>>(&self) -> Sizes {
         L::leaf_sizes(self.f).and(self.sizes)
+    }
+
+    /// Plans and commits on one way down, where the whole span is in one table that can only have leaves and is free
+    /// there: most of what is mapped is small. Returns whether it is; if not, nothing was done.
+    #[inline]
+    fn at_once<L: Level<Format = F>>(&self, table: Table<L>, span: Span) -> Result<bool, Error> {
+        let (f, memory) = (self.f, self.memory);
+        if L::IS_FLOOR {
+            return Ok(false);
+        }
+        if !L::HAS_TABLES {
+            memory.commit();
+            return table.open(f, memory, |slots| {
+                let stretch = slots.stretch(index::<L>(f, span.first), index::<L>(f, span.last));
+                if stretch.find(|w| !L::is_empty(f, w)).is_some() {
+                    return Ok(false);
+                }
+                self.commit_leaves(&slots, span).map(|()| true)
+            })?;
+        }
+        if span.last > slot_last::<L>(f, span.first) || self.sizes.up_to(L::shift(f).saturating_sub(1)).is_empty() {
+            return Ok(false);
+        }
+        let w = table.read(f, memory, span.first)?;
+        if L::is_table(f, w) { self.at_once(Table::below::<L>(f, w), span) } else { Ok(false) }
     }
 
     /// Says what happens at `at`, or that something is in the way.
