@@ -122,7 +122,7 @@ pub enum MemoryReason {
     WordWidth,
     /// The one window is in use.
     Busy,
-    /// One operation opened more tables than the memory allows.
+    /// One operation looked at tables more often than the memory allows.
     TooManyTables,
 }
 
@@ -209,7 +209,7 @@ impl fmt::Display for MemoryError {
             MemoryReason::Outside => "it is outside of the memory",
             MemoryReason::WordWidth => "the memory has words of another width",
             MemoryReason::Busy => "the window is in use",
-            MemoryReason::TooManyTables => "too many tables were opened",
+            MemoryReason::TooManyTables => "tables were looked at too often",
         };
         write!(out, "the table at {} cannot be reached: {reason}", self.address)
     }

@@ -1,7 +1,6 @@
 //! What a TLB may still hold after a change, and who is told.
 
 use core::fmt;
-use core::marker::PhantomData;
 
 use crate::address::VaRange;
 use crate::context::Context;
@@ -68,7 +67,6 @@ pub struct Unflushed<F> {
     request: Option<FlushRequest>,
     garbage: Garbage,
     pub(crate) format: F,
-    tree: PhantomData<F>,
 }
 
 impl<F: Format> Unflushed<F> {
@@ -77,7 +75,7 @@ impl<F: Format> Unflushed<F> {
     }
 
     pub(crate) const fn new(format: F, request: Option<FlushRequest>, garbage: Garbage) -> Self {
-        Self { request, garbage, format, tree: PhantomData }
+        Self { request, garbage, format }
     }
 
     /// Whether there is nothing to flush and nothing to give back.

@@ -104,6 +104,8 @@ impl Garbage {
         if other.is_empty() {
             return self;
         }
+        memory.begin();
+        memory.commit();
         // If the end of the list cannot be reached any more, neither can its tables, and the others are kept.
         match f.root(Extend { f, memory, at: self.last, next: other.first }) {
             Ok(()) => Self { first: self.first, last: other.last },
@@ -115,6 +117,10 @@ impl Garbage {
     #[inline]
     pub(crate) fn retire<F: Format, M: Memory, A: Frames>(self, f: F, memory: &M, frames: &mut A) {
         let mut link = self.first;
+        if link != Link::NONE {
+            memory.begin();
+            memory.commit();
+        }
         while link != Link::NONE {
             match f.root(Retire { f, memory, frames, link }) {
                 Ok(next) => link = next,

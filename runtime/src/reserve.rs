@@ -69,6 +69,8 @@ impl Reserve {
         if need.is_nothing() {
             return Ok(reserve);
         }
+        // What is planned is bounded by then; its frames are not the guest's to bound.
+        memory.commit();
         let result = f.root(TakeAll { f, memory, frames, need, reserve: &mut reserve });
         if let Err(error) = result {
             reserve.give_back(f, memory, frames);

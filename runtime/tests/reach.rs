@@ -232,3 +232,34 @@ fn frames_come_in_the_size_asked_for() {
     unsafe { source.free(Oa::new(0x2000), 12, 12) };
     assert_eq!((source.allocate(4, 4), source.allocate(12, 12)), (Some(Oa::new(0x3010)), Some(Oa::new(0x2000))));
 }
+
+#[test]
+fn a_bound_for_one_operation() {
+    // Frames of an arena, reached as a guest's memory that lets an operation look at six tables.
+    let mut words = vec![0_u64; 64 * 512];
+    let arena = Arena::new(0, &mut words);
+    struct Ram<'a>(Vec<AtomicU64>, &'a Arena<'a, u64>);
+    let ram = Ram((0..64 * 512).map(|_| AtomicU64::new(u64::MAX)).collect(), &arena);
+    let guest = guest(&ram.0, 6);
+    let mut cx = Context::new(&guest, ram.1, NoTlb);
+    let mut tree = Tree::new(&mut cx, four_level::Format::default()).unwrap();
+    let data = four_level::Attributes::kernel_data();
+    // A change takes what it takes once it has been planned.
+    let _ = tree.map(&mut cx, 0x1000..0x80_0000, 0, &data, Leaves::Largest).unwrap();
+    assert_eq!(arena.frames(), 7);
+    let error = tree.protect(&mut cx, 0x1000..0x80_0000, &four_level::Change::write(false), Protect::mapped());
+    let Error::Memory(error) = error.unwrap_err() else { panic!("not the memory") };
+    assert_eq!(error.reason, MemoryReason::TooManyTables);
+    assert!(tree.lookup(&guest, 0x1000_u64).unwrap().attributes().write);
+    let one = tree.unmap(&mut cx, 0x1000..0x20_0000, Unmap::everything()).unwrap();
+    let other = tree.unmap(&mut cx, 0x20_0000..0x60_0000, Unmap::everything()).unwrap();
+    // A walk looks once for each of the 512 leaves that are left, and twice for each of 3 tables.
+    let walk = |most: usize| {
+        let mut visitor = |_: Visit<four_level::Format>| Flow::Continue;
+        tree.walk(&self::guest(&ram.0, most), 0..1 << 39, &mut visitor)
+    };
+    assert_eq!(walk(512).unwrap_err().kind, FaultKind::Memory);
+    walk(512 + 6 + 2).unwrap();
+    one.merge(other, &guest).flush(&mut cx);
+    assert_eq!(arena.frames(), 4);
+}

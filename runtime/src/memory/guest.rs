@@ -10,7 +10,7 @@ use crate::address::Oa;
 use crate::error::{MemoryError, MemoryReason};
 use crate::word::Word;
 
-/// Table memory of a guest: every address is checked, and one operation opens a bounded number of tables.
+/// Table memory of a guest: every address is checked, and one operation looks at tables a bounded number of times.
 ///
 /// `find` is called with an address and a count of words, and returns just these if the guest has them. Whatever the
 /// tables say, an operation ends; tables that point to themselves run into the bound.
@@ -32,15 +32,16 @@ use crate::word::Word;
 #[derive(Debug)]
 pub struct Guest<W, F> {
     find: F,
-    tables: usize,
+    most: usize,
     left: Cell<usize>,
     words: PhantomData<fn() -> W>,
 }
 
 impl<'a, W: Word, F: Fn(Oa, usize) -> Option<&'a [W::Atomic]>> Guest<W, F> {
-    /// The memory in which `find` finds words, of which one operation opens up to `tables` tables.
-    pub const fn new(find: F, tables: usize) -> Self {
-        Self { find, tables, left: Cell::new(tables), words: PhantomData }
+    /// The memory in which `find` finds words, where one operation looks at tables up to `most` times: a translation
+    /// once for each level, a walk once for each leaf and twice for each table.
+    pub const fn new(find: F, most: usize) -> Self {
+        Self { find, most, left: Cell::new(most), words: PhantomData }
     }
 }
 
@@ -70,7 +71,7 @@ unsafe impl<'a, U: Word, F: Fn(Oa, usize) -> Option<&'a [U::Atomic]>> Memory for
     }
 
     fn begin(&self) {
-        self.left.set(self.tables);
+        self.left.set(self.most);
     }
 
     fn commit(&self) {
