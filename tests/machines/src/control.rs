@@ -215,6 +215,23 @@ pub(crate) fn refuse_reserved(machine: &dyn Machine, probes: &[Probe]) -> Result
     Ok(())
 }
 
+/// Runs the probes that `machine` answers, by `run`; the others come back as unanswered.
+pub(crate) fn if_answered(
+    machine: &dyn Machine,
+    probes: &[Probe],
+    run: impl FnOnce(&[Probe]) -> Result<Vec<Outcome>, MachineError>,
+) -> Result<Vec<Outcome>, MachineError> {
+    let asked: Vec<Probe> = probes.iter().filter(|it| machine.answers(it)).copied().collect();
+    let mut outcomes = run(&asked)?.into_iter();
+    Ok(probes
+        .iter()
+        .map(|probe| match machine.answers(probe) {
+            true => outcomes.next().expect("one outcome a probe"),
+            false => Outcome::Unanswered,
+        })
+        .collect())
+}
+
 /// Whether write probes store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Writes {

@@ -38,9 +38,10 @@ pub trait Machine: fmt::Debug + Send + Sync {
 
     /// Whether this machine's answer to a probe counts.
     ///
-    /// It does everywhere but under KVM on hosts without hardware for guests: they run a guest's users among the
-    /// host's own mappings, so the upper half is not the guest's there. Such probes come back as
-    /// [`Outcome::Unanswered`]. Whether a host is like that is tried once, not assumed.
+    /// Probes whose answer does not count come back as [`Outcome::Unanswered`]. There are some under KVM on hosts
+    /// without hardware for guests: they run a guest's users among the host's own mappings, so the upper half is not the
+    /// guest's there. Whether a host is like that is tried once, not assumed. And there are some on RISC-V, where an
+    /// emulator mixes up the probed VAs with the addresses of the probing program.
     fn answers(&self, _probe: &Probe) -> bool {
         true
     }

@@ -73,7 +73,7 @@ impl Processor for AArch64 {
     fn unsure<A: Attributes>(&self, leaf: &Leaf<A>, probe: &Probe) -> Option<&'static str> {
         // DBM makes a page count as writable, dirty or not (DDI 0487, pseudocode of the stage 1 permissions), so EL1
         // never fetches from what EL0 may make dirty. QEMU 7.2 lets it until somebody did.
-        let clean = self.updates && leaf.permits(Access::Write, true) && !leaf.says("dirty");
+        let clean = self.updates && leaf.permits(Access::Write, true) && leaf.word & READ_ONLY != 0;
         (clean && probe.access == Access::Fetch && !probe.user).then_some("text that users could make dirty")
     }
 

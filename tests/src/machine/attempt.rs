@@ -1,7 +1,7 @@
 //! Accesses to try, what should become of them, and what did.
 
 use ptgen::{Arena, FaultKind, Format, Mapping, PageTable};
-use ptgen_machines::{Access, Image, Machine, Outcome, Probe};
+use ptgen_machines::{Access, FaultKind as Kind, Image, Machine, Outcome, Probe};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
@@ -19,6 +19,8 @@ const TOLD: usize = 12;
 pub(super) struct Attempt {
     pub(super) probe: Probe,
     pub(super) expected: Expected,
+    /// Whether it is translated, though there may be nothing where it is led.
+    pub(super) translated: bool,
     /// lg2 of the size of the leaf for that VA, if there is one.
     pub(super) size_lg2: Option<u32>,
     /// Why nothing can be concluded from it.
@@ -51,14 +53,20 @@ where
             Expected::Refused(processor.fault(fault.kind), level)
         }
     };
-    Attempt { probe, expected, size_lg2, unsure }
+    let nothing = |oa: u64| processor.nothing_from().is_some_and(|from| oa >= from);
+    let (translated, expected) = match expected {
+        Expected::Reached(oa) if nothing(oa) => (true, Expected::Refused(Kind::NoMemory, None)),
+        Expected::Reached(_) => (true, expected),
+        Expected::Refused(..) => (false, expected),
+    };
+    Attempt { probe, expected, translated, size_lg2, unsure }
 }
 
-fn leaf<F: Format>(mapping: &Mapping<F>) -> Leaf<F::Attributes> {
-    Leaf { level: mapping.level, attributes: mapping.attributes() }
+fn leaf<F: Format<Word = u64>>(mapping: &Mapping<F>) -> Leaf<F::Attributes> {
+    Leaf { word: mapping.word, attributes: mapping.attributes() }
 }
 
-fn through<F: Format, R: Processor>(mapping: &Mapping<F>, processor: &R, probe: &Probe) -> Expected {
+fn through<F: Format<Word = u64>, R: Processor>(mapping: &Mapping<F>, processor: &R, probe: &Probe) -> Expected {
     match processor.refuses(&leaf(mapping), probe) {
         Some(kind) => Expected::Refused(kind, processor.level(mapping.level)),
         None => Expected::Reached((mapping.oa + (probe.va - mapping.va.get())).get()),

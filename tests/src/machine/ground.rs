@@ -5,6 +5,8 @@ use std::ops::Range;
 use ptgen::Arena;
 use ptgen_machines::{Access, Image, Machine};
 
+use super::processor::Processor;
+
 /// Bytes for tables.
 const TABLES: u64 = 12 << 20;
 
@@ -20,18 +22,25 @@ pub(super) struct Ground {
     pub(super) pages: Range<u64>,
     /// Whether the machine also says where a read or write went that left the memory.
     pub(super) beyond: bool,
+    /// From where on the machine says that there is nothing.
+    nothing: Option<u64>,
 }
 
 impl Ground {
-    pub(super) fn of(machine: &dyn Machine) -> Self {
+    pub(super) fn of<R: Processor>(machine: &dyn Machine, processor: &R) -> Self {
         let Range { start, end } = machine.memory();
         let pages = start + TABLES..end;
-        Self { tables: start..pages.start, pages, beyond: machine.reaches_any_oa() }
+        Self { tables: start..pages.start, pages, beyond: machine.reaches_any_oa(), nothing: processor.nothing_from() }
     }
 
     /// Words for an [`Arena`] that has the tables.
     pub(super) fn words(&self) -> Vec<u64> {
         vec![0; ((self.tables.end - self.tables.start) / WORD) as usize]
+    }
+
+    /// From where on OAs outside the memory can be told, if the machine tells anything about them.
+    pub(super) fn far(&self) -> Option<u64> {
+        if self.beyond { Some(self.pages.end) } else { self.nothing }
     }
 
     /// Whether a probe that is led to `oa` does no harm there, and the machine says where it was led.

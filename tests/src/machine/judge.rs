@@ -53,11 +53,12 @@ where
     R: Processor,
 {
     let mut rng = rng(seed, &subject.name);
-    let ground = Ground::of(machine);
+    let ground = Ground::of(machine, &subject.processor);
     let mut words = ground.words();
     let arena = Arena::new(ground.tables.start, &mut words);
     let mut image = machine.new_image().expect("the machine has memory");
-    let mut space = Space::<P>::new(subject.format, &arena, &ground, machine.reserved());
+    let fields = subject.reference.fields::<<P::Format as Format>::Attributes>();
+    let mut space = Space::<P>::new(subject.format, fields, &arena, &ground, machine.reserved());
     let mut tally = Tally::new(format!("{} on {}", subject.name, machine.name()));
     let root = space.table.root().get();
     for _ in 0..ROUNDS {
@@ -68,7 +69,7 @@ where
         run(subject, machine, &mut image, root, &attempts, &mut tally);
         assert_eq!(tally.disagreements, 0, "{tally}");
         record::read_back(&mut space.table, &arena, &ground, &image, &subject.processor, &attempts, &mut tally);
-        record::survive(&mut space.table, &arena, &subject.processor, &attempts, &mut rng, &mut tally);
+        record::survive(&mut space.table, &arena, subject, &attempts, &mut rng, &mut tally);
     }
     println!("{tally} [{:?}]", space.done);
     check(&tally, &space);

@@ -1,5 +1,7 @@
 //! Where to probe: in leaves, at their edges, beside them, in holes, and where nothing is ever translated.
 
+use std::ops::RangeInclusive;
+
 use ptgen::{Arena, Flow, Format, PageTable, Visit, WithoutTables};
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -19,9 +21,19 @@ struct Leaf {
     size_lg2: u32,
 }
 
-/// The leaves of an address space, by size.
+/// The pages in memory to which a leaf leads, if any.
+fn pages_in(leaf: &Leaf, ground: &Ground) -> Option<RangeInclusive<u64>> {
+    let last = leaf.oa | low(leaf.size_lg2);
+    let (from, to) = (leaf.oa.max(ground.pages.start), last.min(ground.pages.end - 1));
+    (from <= to).then_some(from..=to)
+}
+
+/// The leaves of an address space.
 pub(super) struct Places {
+    /// By size.
     by_size: Vec<Vec<Leaf>>,
+    /// Those with pages that probes may reach, by size.
+    in_memory: Vec<Vec<Leaf>>,
     ranges: Vec<(u64, u64)>,
     ground: Ground,
     untranslated_bits: u64,
@@ -51,13 +63,17 @@ impl Places {
         }
         by_size.retain(|leaves| !leaves.is_empty());
         assert!(!by_size.is_empty(), "nothing is mapped");
+        let mut in_memory = by_size.clone();
+        in_memory.iter_mut().for_each(|leaves| leaves.retain(|leaf| pages_in(leaf, ground).is_some()));
+        in_memory.retain(|leaves| !leaves.is_empty());
         let ranges = ranges.iter().map(|range| (range.start().get(), range.last().get())).collect();
-        Self { by_size, ranges, ground: ground.clone(), untranslated_bits }
+        Self { by_size, in_memory, ranges, ground: ground.clone(), untranslated_bits }
     }
 
     /// An address to probe.
     pub(super) fn pick(&self, rng: &mut StdRng) -> u64 {
-        let leaves = one_of(rng, &self.by_size);
+        let group = if chance(rng, 60) && !self.in_memory.is_empty() { &self.in_memory } else { &self.by_size };
+        let leaves = one_of(rng, group);
         let leaf = *one_of(rng, leaves);
         let page = rng.random_range(0..1_u64 << PAGE_LG2);
         let va = match rng.random_range(0..100) {
@@ -74,12 +90,10 @@ impl Places {
 
     /// An offset in a leaf, preferably one where its OA is memory.
     fn inside(&self, leaf: &Leaf, rng: &mut StdRng) -> u64 {
-        let last = leaf.oa | low(leaf.size_lg2);
-        let (from, to) = (leaf.oa.max(self.ground.pages.start), last.min(self.ground.pages.end - 1));
-        if from <= to && !(self.ground.beyond && chance(rng, 30)) {
-            return rng.random_range(from..=to) - leaf.oa;
+        match pages_in(leaf, &self.ground) {
+            Some(pages) if chance(rng, 80) => rng.random_range(pages) - leaf.oa,
+            _ => rng.random_range(0..=low(leaf.size_lg2)),
         }
-        rng.random_range(0..=low(leaf.size_lg2))
     }
 
     /// An address of the ranges, or one at their ends.

@@ -29,8 +29,8 @@ impl Expected {
 /// What emitted code says of the leaf that translates an address.
 #[derive(Clone, Copy, Debug)]
 pub struct Leaf<A> {
-    /// The number of its level in the format.
-    pub level: u8,
+    /// Its word.
+    pub word: u64,
     /// What it says, within the limits of the tables above.
     pub attributes: A,
 }
@@ -79,6 +79,11 @@ pub trait Processor {
     fn concerns(&self, va: u64) -> bool {
         let _ = va;
         true
+    }
+
+    /// The address from which on there is neither memory nor a device, if the machine refuses accesses there.
+    fn nothing_from(&self) -> Option<u64> {
+        None
     }
 
     /// Why an access through this leaf is refused, if it is.

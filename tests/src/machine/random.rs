@@ -45,8 +45,8 @@ fn value(kind: AttributeKind, rng: &mut StdRng) -> u64 {
     }
 }
 
-/// Attributes: ready-made ones, most of them with some fields changed, some with all.
-pub(super) fn attributes<F: Format>(rng: &mut StdRng) -> F::Attributes {
+/// Attributes: ready-made ones, most of them with some of `fields` changed, some with all.
+pub(super) fn attributes<F: Format>(fields: &[usize], rng: &mut StdRng) -> F::Attributes {
     type A<F> = <F as Format>::Attributes;
     let ready = [
         A::<F>::kernel_data,
@@ -58,26 +58,22 @@ pub(super) fn attributes<F: Format>(rng: &mut StdRng) -> F::Attributes {
     ];
     let mut attributes = one_of(rng, &ready)();
     let percent = *one_of(rng, &[0, 15, 15, 100]);
-    for (index, info) in A::<F>::FIELDS.iter().enumerate() {
+    for &index in fields {
         if chance(rng, percent) {
-            attributes.set(index, value(info.kind, rng));
+            attributes.set(index, value(A::<F>::FIELDS[index].kind, rng));
         }
     }
     attributes
 }
 
-/// A change of one or two fields.
-pub(super) fn change<F: Format>(rng: &mut StdRng) -> F::Change {
-    let fields = <F::Attributes as Attributes>::FIELDS;
+/// A change of one or two of `fields`.
+pub(super) fn change<F: Format>(fields: &[usize], rng: &mut StdRng) -> F::Change {
     let mut change = F::Change::default();
     for _ in 0..rng.random_range(1..3) {
-        let index = rng.random_range(0..fields.len());
-        let value = value(fields[index].kind, rng);
-        assert!(
-            change.set(index, value),
-            "a change takes every value of an attribute: {} = {value}",
-            fields[index].name
-        );
+        let index = *one_of(rng, fields);
+        let info = &<F::Attributes as Attributes>::FIELDS[index];
+        let value = value(info.kind, rng);
+        assert!(change.set(index, value), "a change takes every value of an attribute: {} = {value}", info.name);
     }
     change
 }

@@ -8,6 +8,7 @@ use rand::rngs::StdRng;
 
 use super::attempt::Attempt;
 use super::ground::Ground;
+use super::judge::Subject;
 use super::processor::Processor;
 use super::random::{chance, change, flag, one_of};
 use super::space::low;
@@ -94,7 +95,7 @@ where
         it.used |= must;
         it.stored |= must && stores;
         it.perhaps_used = true;
-        it.perhaps_stored |= arrives && stores;
+        it.perhaps_stored |= attempt.translated && stores;
     }
     uses
 }
@@ -210,7 +211,7 @@ impl<R: Processor> Changes<'_, '_, R> {
 pub(super) fn survive<P, R>(
     table: &mut P,
     arena: &Arena<'_, u64>,
-    processor: &R,
+    subject: &Subject<P::Format, R>,
     attempts: &[Attempt],
     rng: &mut StdRng,
     tally: &mut Tally,
@@ -218,12 +219,14 @@ pub(super) fn survive<P, R>(
     P: PageTable<Format: Format<Word = u64>>,
     R: Processor,
 {
+    let processor = &subject.processor;
+    let fields = subject.reference.fields::<<P::Format as Format>::Attributes>();
     let arrived: Vec<&Attempt> =
         attempts.iter().filter(|it| it.arrives() && processor.must_record(it.probe.access)).collect();
     table.set_use(ptgen::Use::Live);
     for _ in 0..CHANGES {
         let va = one_of(rng, &arrived).probe.va;
-        let change = change::<P::Format>(rng);
+        let change = change::<P::Format>(&fields, rng);
         if table.tree().format().way_of(&change) >= Way::Instruction || sets_records::<P::Format>(&change) {
             continue;
         }
@@ -234,7 +237,11 @@ pub(super) fn survive<P, R>(
         let mut cx = Context::new(arena, arena, NoTlb);
         match table.protect(&mut cx, range, &change, Protect::mapped()) {
             Ok(unflushed) => unflushed.flush(&mut cx),
-            Err(Error::Unencodable(_) | Error::OutOfFrames | Error::BreakBeforeMake { .. }) => continue,
+            Err(
+                Error::Unencodable(_) | Error::Forbidden { .. } | Error::OutOfFrames | Error::BreakBeforeMake { .. },
+            ) => {
+                continue;
+            }
             Err(error) => panic!("{before:?} cannot be changed: {error}"),
         }
         let after = table.lookup(arena, va).expect("a change of rights leaves everything mapped").own_attributes();

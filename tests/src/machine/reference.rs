@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use ptdsl::binding::{Binding, Setting, Value};
 use ptdsl::model::Format;
 use ptdsl::walk::{self, Walk};
+use ptgen::Attributes;
 
 /// The model of a format, as fully bound as the tables that machines walk.
 #[derive(Clone, Debug)]
@@ -36,6 +37,13 @@ impl Reference {
         let range = family.range;
         let member = family.members.into_iter().next().expect("a full binding has one model");
         Self { model: member.format, range }
+    }
+
+    /// The fields of the attributes that leaves say under this binding. Those of features that are off are not among
+    /// them.
+    pub(super) fn fields<A: Attributes>(&self) -> Vec<usize> {
+        let said = |name: &str| name == "software" || self.model.attributes.iter().any(|known| known.name == name);
+        A::FIELDS.iter().enumerate().filter(|(_, info)| said(info.name)).map(|(index, _)| index).collect()
     }
 
     /// What the reference walker finds for `va`.

@@ -9,6 +9,9 @@ use super::processor::{Leaf, Processor, Word};
 const ACCESSED: u64 = 1 << 6;
 const DIRTY: u64 = 1 << 7;
 
+/// Devices of the emulated board end below this address; accesses there end in access faults.
+const NOTHING: u64 = 1 << 40;
+
 /// A RISC-V hart with `sstatus.SUM` and without `sstatus.MXR`: supervisor mode may load from and store to user pages,
 /// and never fetches from them (Privileged Architecture, "Memory Privilege in sstatus Register" and "Addressing and
 /// Memory Protection").
@@ -44,6 +47,10 @@ impl Processor for RiscV {
             RiscVMode::Sv48 => u64::MAX << 48,
             RiscVMode::Sv57 => u64::MAX << 57,
         }
+    }
+
+    fn nothing_from(&self) -> Option<u64> {
+        Some(NOTHING)
     }
 
     fn refuses<A: Attributes>(&self, leaf: &Leaf<A>, probe: &Probe) -> Option<Kind> {

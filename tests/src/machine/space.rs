@@ -24,6 +24,8 @@ pub(super) struct Space<'a, 'w, P> {
     ground: Ground,
     shapes: Vec<Shape>,
     sizes: Sizes,
+    /// The fields of attributes that leaves say.
+    fields: Vec<usize>,
     /// What was mapped, by VA. Parts may be gone.
     regions: Vec<RangeInclusive<u64>>,
     pub(super) done: Done,
@@ -42,14 +44,20 @@ where
     P: PageTable<Format: Format<Word = u64>>,
 {
     /// Tables with nothing but what the machine's own program needs.
-    pub(super) fn new(f: P::Format, arena: &'a Arena<'w, u64>, ground: &Ground, reserved: &[Reserved]) -> Self {
+    pub(super) fn new(
+        f: P::Format,
+        fields: Vec<usize>,
+        arena: &'a Arena<'w, u64>,
+        ground: &Ground,
+        reserved: &[Reserved],
+    ) -> Self {
         let mut cx = Context::new(arena, arena, NoTlb);
         let mut table = P::new_in(&mut cx, f).expect("a root can be allocated");
         table.set_use(Use::Offline);
         let shapes = shapes(f);
         let sizes = shapes.iter().fold(Sizes::default(), |all, shape| all.or(shape.leaf_sizes));
         let done = Done::default();
-        let mut space = Self { table, arena, ground: ground.clone(), shapes, sizes, regions: Vec::new(), done };
+        let mut space = Self { table, arena, ground: ground.clone(), shapes, sizes, fields, regions: Vec::new(), done };
         for it in reserved {
             space.map_reserved(it);
         }
@@ -92,7 +100,7 @@ where
         for _ in 0..count {
             let sizes: Vec<u32> = self.sizes.iter().collect();
             let lg2 = *one_of(rng, &sizes);
-            let attributes = attributes::<P::Format>(rng);
+            let attributes = attributes::<P::Format>(&self.fields, rng);
             let (mut va, mut oa) = (self.place(lg2, rng), self.output(lg2, rng));
             let smaller = *one_of(rng, &sizes);
             if smaller < lg2 && chance(rng, 30) {
@@ -119,7 +127,7 @@ where
             let range = self.part(rng);
             let mut cx = Context::new(self.arena, self.arena, NoTlb);
             let changed = if chance(rng, 65) {
-                let change = change::<P::Format>(rng);
+                let change = change::<P::Format>(&self.fields, rng);
                 let changed = self.table.protect(&mut cx, range, &change, Protect::everything());
                 self.done.protects += usize::from(changed.is_ok());
                 changed
@@ -131,7 +139,7 @@ where
             };
             match changed {
                 Ok(unflushed) => unflushed.flush(&mut cx),
-                Err(Error::Unencodable(_) | Error::OutOfFrames) => {}
+                Err(Error::Unencodable(_) | Error::Forbidden { .. } | Error::OutOfFrames) => {}
                 Err(error) => panic!("a part of a region, {range}, cannot be changed: {error}"),
             }
         }
@@ -167,10 +175,9 @@ where
     fn output(&self, lg2: u32, rng: &mut StdRng) -> u64 {
         let pages = &self.ground.pages;
         let last = self.table.tree().format().output_last();
-        let oa = if self.ground.beyond && chance(rng, 50) {
-            rng.random_range(pages.end..=last)
-        } else {
-            rng.random_range(pages.clone())
+        let oa = match self.ground.far() {
+            Some(far) if chance(rng, 30) => rng.random_range(far..=last),
+            _ => rng.random_range(pages.clone()),
         };
         oa & !low(lg2)
     }

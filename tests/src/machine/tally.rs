@@ -35,6 +35,12 @@ impl Tally {
         Self { name, ..Self::default() }
     }
 
+    /// How many were translated: those that arrived, and those that were led where nothing is.
+    #[must_use]
+    pub fn translated(&self) -> usize {
+        self.reached + self.refused.get(&FaultKind::NoMemory).copied().unwrap_or(0)
+    }
+
     /// How many were refused.
     #[must_use]
     pub fn refusals(&self) -> usize {

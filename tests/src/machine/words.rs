@@ -45,20 +45,21 @@ where
     let mut tally = Tally::new(format!("{} on {}, strange words", subject.name, machine.name()));
     for filling in 0..FILLINGS {
         let mut rng = rng(seed.wrapping_add(filling), &subject.name);
-        let ground = Ground::of(machine);
+        let ground = Ground::of(machine, &subject.processor);
         let mut words = ground.words();
         let arena = Arena::new(ground.tables.start, &mut words);
         let mut image = machine.new_image().expect("the machine has memory");
-        let space = Space::<P>::new(subject.format, &arena, &ground, machine.reserved());
+        let fields = subject.reference.fields::<<P::Format as Format>::Attributes>();
+        let space = Space::<P>::new(subject.format, fields.clone(), &arena, &ground, machine.reserved());
         let root = space.table.root().get();
-        fill(subject.format, &arena, root, &ground, &mut rng);
+        fill(subject.format, &arena, root, &ground, &fields, &mut rng);
         ground.copy(&arena, &image);
         let attempts = attempts(&space.table, &arena, subject, machine, &ground, &mut rng, &mut tally);
         run(subject, machine, &mut image, root, &attempts, &mut tally);
     }
     println!("{tally}");
     assert_eq!(tally.disagreements, 0, "{tally}");
-    assert!(tally.reached * 20 > tally.probes && tally.refusals() * 20 > tally.probes, "one-sided: {tally}");
+    assert!(tally.translated() * 20 > tally.probes && tally.refusals() * 20 > tally.probes, "one-sided: {tally}");
     tally
 }
 
@@ -120,7 +121,14 @@ fn uncertain<F: Format<Word = u64>, R: Processor>(
 }
 
 /// Fills the root, where it is empty, and tables below it.
-fn fill<F: Format<Word = u64>>(f: F, arena: &Arena<'_, u64>, root: u64, ground: &Ground, rng: &mut StdRng) {
+fn fill<F: Format<Word = u64>>(
+    f: F,
+    arena: &Arena<'_, u64>,
+    root: u64,
+    ground: &Ground,
+    fields: &[usize],
+    rng: &mut StdRng,
+) {
     let mut tables = vec![vec![root]];
     for shape in &shapes(f)[1..] {
         let lg2 = shape.index_bits + WORD_LG2;
@@ -128,7 +136,7 @@ fn fill<F: Format<Word = u64>>(f: F, arena: &Arena<'_, u64>, root: u64, ground: 
         tables.push((0..TABLES).map(|_| frames.allocate(lg2, lg2).expect("the arena is large enough").get()).collect());
     }
     // First what each level may have, to choose from, then the words.
-    let mut makers = Makers { ground, rng, leaves: Vec::new() };
+    let mut makers = Makers { ground, fields, rng, leaves: Vec::new() };
     each_level(f, &mut makers);
     let leaves = makers.leaves;
     each_level(f, &mut Fill { arena, tables: &tables, leaves: &leaves, rng, next: 0 });
@@ -137,6 +145,7 @@ fn fill<F: Format<Word = u64>>(f: F, arena: &Arena<'_, u64>, root: u64, ground: 
 /// Leaf words of every level.
 struct Makers<'a> {
     ground: &'a Ground,
+    fields: &'a [usize],
     rng: &'a mut StdRng,
     leaves: Vec<Vec<u64>>,
 }
@@ -150,12 +159,11 @@ impl<F: Format<Word = u64>> EachLevel<F> for Makers<'_> {
         let mut leaves = Vec::new();
         while !sizes.is_empty() && leaves.len() < LEAVES {
             let lg2 = *one_of(self.rng, &sizes);
-            let Ok(template) = L::template(f, &attributes::<F>(self.rng), lg2) else { continue };
+            let Ok(template) = L::template(f, &attributes::<F>(self.fields, self.rng), lg2) else { continue };
             let pages = &self.ground.pages;
-            let oa = if self.ground.beyond && chance(self.rng, 50) {
-                self.rng.random_range(pages.end..=f.output_last())
-            } else {
-                self.rng.random_range(pages.clone())
+            let oa = match self.ground.far() {
+                Some(far) if chance(self.rng, 30) => self.rng.random_range(far..=f.output_last()),
+                _ => self.rng.random_range(pages.clone()),
             };
             let aligned = if L::run_is_identical(f, lg2) { lg2 } else { L::shift(f) };
             leaves.push(L::leaf(f, template, lg2, oa & !low(aligned)));

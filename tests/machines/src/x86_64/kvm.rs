@@ -114,26 +114,19 @@ impl Machine for Kvm {
         let registers = Registers::new(mmu, &self.x86)?;
         control::check_root(self, registers.cr3)?;
         let control = Control::new(image, layout::CONTROL);
-        let asked: Vec<Probe> = probes.iter().filter(|it| self.answers(it)).copied().collect();
-        let outcomes = control::in_batches(
-            control,
-            control::Writes::Real,
-            &asked,
-            || {
-                let entries = stub::install(control);
-                registers.store(control);
-                self.run(control, entries, registers)
-            },
-            |probe, record| outcome::decode(image, probe, record),
-        )?;
-        let mut outcomes = outcomes.into_iter();
-        Ok(probes
-            .iter()
-            .map(|probe| match self.answers(probe) {
-                true => outcomes.next().expect("one outcome a probe"),
-                false => Outcome::Unanswered,
-            })
-            .collect())
+        control::if_answered(self, probes, |asked| {
+            control::in_batches(
+                control,
+                control::Writes::Real,
+                asked,
+                || {
+                    let entries = stub::install(control);
+                    registers.store(control);
+                    self.run(control, entries, registers)
+                },
+                |probe, record| outcome::decode(image, probe, record),
+            )
+        })
     }
 }
 
