@@ -11,10 +11,19 @@ use crate::model::Format;
 
 /// The leaf layouts of a level in all members.
 pub(crate) struct Kinds<'a> {
-    /// Each member's place of the level, and its leaves, each with its coordinate among `tests`.
-    members: Vec<(usize, usize, Vec<(u128, Leaf<'a>)>)>,
+    /// What each member that has the level holds there.
+    members: Vec<Member<'a>>,
     /// How the layout of a leaf word is known; the longest runs come first.
     tests: Vec<(String, Expr)>,
+}
+
+/// The leaves of one member at a level.
+struct Member<'a> {
+    member: usize,
+    /// The place of the level in the member.
+    place: usize,
+    /// The leaves, each with its coordinate among the tests.
+    leaves: Vec<(u128, Leaf<'a>)>,
 }
 
 impl<'a> Kinds<'a> {
@@ -33,8 +42,8 @@ impl<'a> Kinds<'a> {
                 });
                 (coordinate as u128, *leaf)
             });
-            let found = found.collect();
-            kinds.members.push((member, place, found));
+            let leaves = found.collect();
+            kinds.members.push(Member { member, place, leaves });
         }
         kinds
     }
@@ -52,7 +61,7 @@ impl<'a> Kinds<'a> {
 
     /// Whether no member has leaves here.
     pub(crate) fn is_empty(&self) -> bool {
-        self.members.iter().all(|(_, _, leaves)| leaves.is_empty())
+        self.members.iter().all(|member| member.leaves.is_empty())
     }
 
     /// The dimension of the layouts.
@@ -67,8 +76,8 @@ impl<'a> Kinds<'a> {
 
     /// Every leaf of every member: the member, the place of the level, the coordinate, the leaf.
     pub(crate) fn all(&self) -> impl Iterator<Item = (usize, usize, u128, Leaf<'a>)> {
-        self.members.iter().flat_map(|(member, place, leaves)| {
-            leaves.iter().map(|(coordinate, leaf)| (*member, *place, *coordinate, *leaf))
+        self.members.iter().flat_map(|member| {
+            member.leaves.iter().map(|(coordinate, leaf)| (member.member, member.place, *coordinate, *leaf))
         })
     }
 
@@ -112,7 +121,7 @@ impl<'a> Kinds<'a> {
         plan: &Plan<'a>,
         each: &mut dyn FnMut(&'a Format, Leaf<'a>) -> Body,
     ) -> Option<Body> {
-        let firsts = self.members.iter().filter_map(|(member, _, leaves)| Some((*member, leaves.last()?.1)));
+        let firsts = self.members.iter().filter_map(|member| Some((member.member, member.leaves.last()?.1)));
         let cases =
             firsts.map(|(member, leaf)| Case { member, at: Vec::new(), value: each(plan.format(member), leaf) });
         Body::merged(plan, &[], cases.collect())

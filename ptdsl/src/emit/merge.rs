@@ -362,7 +362,7 @@ mod tests {
         let space = flags(3);
         let exprs: Vec<Expr> = (0..8u128)
             .map(|n| {
-                let mask = 0xf000 | (n & 1) << 63 | (n >> 1 & 1) * 0xf00 | u128::from(n == 7);
+                let mask = 0xf000 | (n & 1) << 63 | ((n >> 1 & 1) * 0xf00) | u128::from(n == 7);
                 Expr::bit_and(vec![Expr::var("w"), Expr::Bits(mask)]).eq(Expr::Bits(n & 1))
             })
             .collect();
@@ -409,17 +409,7 @@ mod tests {
     fn numbers_follow_a_variable() {
         let points: Vec<Vec<u128>> = (25..=48).map(|bits| vec![bits]).collect();
         let space = Space { dims: vec![Dim::Number(Expr::var("f.bits"))], points };
-        let exprs: Vec<Expr> = (25..=48)
-            .map(|bits| {
-                Expr::Number(if bits > 39 {
-                    9
-                } else if bits > 30 {
-                    bits - 30
-                } else {
-                    0
-                })
-            })
-            .collect();
+        let exprs: Vec<Expr> = (25..=48).map(|bits: u128| Expr::Number(bits.saturating_sub(30).min(9))).collect();
         let merged = space.merge(&exprs).expect("points");
         for (point, expr) in space.points.iter().zip(&exprs) {
             assert_eq!(merged.value(&|_| point[0] as u64), expr.value(&|_| 0), "{merged:?}");
