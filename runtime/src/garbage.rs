@@ -41,7 +41,7 @@ impl Link {
 /// How many slots of level `L` a link takes; `None` if its absent words cannot say one.
 #[inline]
 fn slots_of_link<L: Level>(f: L::Format) -> Option<u32> {
-    let bits = (u64::BITS - f.output_last().leading_zeros()).max(LEVEL_BITS);
+    let bits = (u64::BITS - f.table_last().leading_zeros()).max(LEVEL_BITS);
     let payload = L::payload_bits(f);
     if payload == 0 || L::align_lg2(f) < LEVEL_BITS {
         return None;
@@ -150,19 +150,18 @@ fn read_link<L: Level, M: Memory>(f: L::Format, memory: &M, table: Table<L>) -> 
     })
 }
 
-/// Gives back the tables from `table` on down, of which slots from `from` on are looked at.
+/// Gives back the tables from `table` on down.
 pub(crate) fn free_subtree<L: Level, M: Memory, A: Frames>(
     f: L::Format,
     memory: &M,
     frames: &mut A,
     table: Table<L>,
-    from: usize,
 ) -> Result<(), MemoryError> {
     if L::IS_FLOOR {
         return Ok(());
     }
     if L::HAS_TABLES {
-        let mut slot = from;
+        let mut slot = 0;
         loop {
             let child = table.open(f, memory, |slots| {
                 (slot..slots.len()).find_map(|slot| {
@@ -171,7 +170,7 @@ pub(crate) fn free_subtree<L: Level, M: Memory, A: Frames>(
                 })
             })?;
             let Some((at, w)) = child else { break };
-            free_subtree(f, memory, frames, Table::<L::Below>::below::<L>(f, w), 0)?;
+            free_subtree(f, memory, frames, Table::<L::Below>::below::<L>(f, w))?;
             slot = at + 1;
         }
     }
@@ -201,8 +200,8 @@ impl<F: Format, M: Memory, A: Frames> RootVisitor<F> for Retire<'_, F, M, A> {
         }
         let table = Table::<L>::at(self.link.address());
         let next = read_link(self.f, self.memory, table)?;
-        let skip = slots_of_link::<L>(self.f).unwrap_or(0) as usize;
-        free_subtree(self.f, self.memory, self.frames, table, skip)?;
+        // The words of the link are absent, and point to nothing.
+        free_subtree(self.f, self.memory, self.frames, table)?;
         Ok(next)
     }
 }

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::format::{Format, Level, RootVisitor, WordOf};
 use crate::frames::Frames;
 use crate::memory::Memory;
+use crate::span::low;
 use crate::table::NewTable;
 use crate::word::Word;
 
@@ -140,6 +141,13 @@ fn part_of_link<L: Level>(link: u64, number: u64) -> WordOf<L> {
     WordOf::<L>::truncate(link >> (number as u32 * WordOf::<L>::BITS))
 }
 
+/// The error if words cannot say the address of a table in `frame`.
+#[inline]
+fn beyond<F: Format>(f: F, frame: Oa, bytes_lg2: u32) -> Option<Error> {
+    let (last, limit) = (frame.get() | low(bytes_lg2), f.table_last());
+    (last > limit).then(|| Error::OutOfRange { oa: Oa::new(last), last: Oa::new(limit) })
+}
+
 struct TakeAll<'a, F, M, A> {
     f: F,
     memory: &'a M,
@@ -159,8 +167,12 @@ impl<F: Format, M: Memory, A: Frames> TakeAll<'_, F, M, A> {
                 return Err(Error::OutOfFrames);
             }
             let frame = self.frames.allocate(bytes_lg2, align_lg2).ok_or(Error::OutOfFrames)?;
-            if let Err(error) = self.reserve.put(self.f, self.memory, NewTable::<L>::in_frame(frame)) {
-                // SAFETY: the frame has just been allocated, and is in no list as it cannot be written.
+            let put = match beyond(self.f, frame, bytes_lg2) {
+                Some(error) => Err(error),
+                None => self.reserve.put(self.f, self.memory, NewTable::<L>::in_frame(frame)),
+            };
+            if let Err(error) = put {
+                // SAFETY: the frame has just been allocated, and is in no list: it cannot be used.
                 unsafe { self.frames.free(frame, bytes_lg2, align_lg2) };
                 return Err(error);
             }

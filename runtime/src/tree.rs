@@ -306,7 +306,7 @@ impl<F: Format, M: Memory, A: Frames, T: Tlb> RootVisitor<F> for Free<'_, '_, F,
         if self.tree.is_live() {
             cx.tlb.flush(&request::<L>(f, self.tree.range(), all_sizes::<L>(f), true));
         }
-        free_subtree(f, &cx.memory, &mut cx.frames, Table::<L>::at(self.tree.root), 0)?;
+        free_subtree(f, &cx.memory, &mut cx.frames, Table::<L>::at(self.tree.root))?;
         Ok(())
     }
 }

@@ -215,6 +215,52 @@ fn a_machine_that_runs_beside() {
     }
 }
 
+/// Each page is clean once: many chances for the machine to come between a read and a write of it.
+#[test]
+fn a_machine_that_writes_every_page() {
+    const PAGES: u64 = 511;
+    let mut between = 0;
+    for round in 0..300 {
+        let memory: Vec<AtomicU64> = (0..8 * 512).map(|_| AtomicU64::new(u64::MAX)).collect();
+        let start = memory.as_ptr().expose_provenance();
+        // SAFETY: tables are in the words, from `BASE` on, which others access through atomics only.
+        let direct = unsafe { DirectMap::new(start.wrapping_sub(BASE as usize)) };
+        // SAFETY: the frames are unused words of that memory.
+        let frames = unsafe { Bump::new(Oa::new(BASE), 8 * 4096) };
+        let mut cx = Context::new(direct, frames, NoTlb);
+        let mut tree = Tree::new(&mut cx, four_level::Format::default()).unwrap();
+        let _ = tree.map(&mut cx, 0..PAGES << 12, 0, &clean(), Leaves::Largest).unwrap();
+        let touched: Vec<AtomicBool> = (0..PAGES).map(|_| AtomicBool::new(false)).collect();
+        let (ready, root) = (AtomicBool::new(false), tree.root().get());
+        let order: Vec<u64> = if round % 2 == 0 { (0..PAGES).collect() } else { (0..PAGES).rev().collect() };
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                ready.store(true, Ordering::Release);
+                for page in &order {
+                    touch(&memory, root, page << 12, &touched);
+                }
+            });
+            while !ready.load(Ordering::Acquire) {
+                std::hint::spin_loop();
+            }
+            for step in 0..6 {
+                let change = four_level::Change::write(step % 2 == 1);
+                tree.protect(&mut cx, 0..PAGES << 12, &change, Protect::mapped()).unwrap().flush(&mut cx);
+            }
+        });
+        for page in 0..PAGES {
+            let attributes = tree.lookup(&direct, page << 12).unwrap().attributes();
+            let expected = touched[page as usize].load(Ordering::Relaxed);
+            between += usize::from(!expected);
+            assert!(attributes.write);
+            assert_eq!(attributes.dirty, expected, "page {page} of round {round}");
+        }
+    }
+    // The machine's own exchange fails where ours came between: both were there at once.
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    assert!(between > 0 || processors == 1, "the two never met");
+}
+
 #[test]
 fn words_have_the_width_they_say() {
     assert_eq!((<u32 as Word>::BITS, <u64 as Word>::BITS), (32, 64));

@@ -200,6 +200,22 @@ fn one_window() {
 }
 
 #[test]
+fn frames_that_words_cannot_point_to() {
+    // OA have 46 bits in this format.
+    let mut words = vec![0_u64; 8 * 512];
+    let arena = Arena::new((1_u64 << 46) - 3 * 4096, &mut words);
+    let mut cx = Context::new(&arena, &arena, NoTlb);
+    let mut tree = Tree::new(&mut cx, four_level::Format::default()).unwrap();
+    let data = four_level::Attributes::kernel_data();
+    let error = tree.map(&mut cx, 0..0x1000, 0, &data, Leaves::Largest).unwrap_err();
+    let last = Oa::new((1 << 46) - 1);
+    assert_eq!(error, Error::OutOfRange { oa: Oa::new((1 << 46) + 0xfff), last });
+    assert_eq!(arena.frames(), 1);
+    let _ = tree.map(&mut cx, 0..1 << 30, 0, &data, Leaves::Largest).unwrap();
+    assert_eq!(arena.frames(), 2);
+}
+
+#[test]
 fn frames_come_in_the_size_asked_for() {
     // SAFETY: nobody uses these addresses.
     let mut bump = unsafe { Bump::new(Oa::new(0x1100), 0x6000) };
