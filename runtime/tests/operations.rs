@@ -11,7 +11,7 @@ use ptgen::{
     Leaves, NoFrames, NoTlb, Oa, Protect, Sizes, Tree, Unencodable, Unmap, Use, Va, VaRange, Visit, WithoutTables,
 };
 use support::memory::Checked;
-use support::{four_level, three_level};
+use support::{four_level, odd, three_level};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -592,4 +592,42 @@ fn changes_that_make_no_leaf() {
     }
     let _ = tree.protect(&mut cx, 0..0x5000, &write, Protect::mapped()).unwrap();
     assert!(tree.lookup(&arena, 0x4000).unwrap().attributes().write);
+}
+
+#[test]
+fn both_ends_in_one_run_above_tables() {
+    let mut words = vec![0_u32; 64 * 1024];
+    let arena = Arena::new(BASE, &mut words);
+    let frames = Checked::new(&arena);
+    let mut cx = Context::new(&arena, &frames, NoTlb);
+    let mut tree = Tree::new(&mut cx, odd::Format::default()).unwrap();
+    let attributes = odd::Attributes { write: true, dirty: true };
+    let _ = tree.map(&mut cx, 0..32 * MIB, 64 * MIB, &attributes, Leaves::Exactly(25)).unwrap();
+    let change = odd::Change { write: Some(false) };
+    let part = 6 * MIB..22 * MIB;
+    frames.left.set(1);
+    assert_eq!(tree.protect(&mut cx, part.clone(), &change, Protect::mapped()).unwrap_err(), Error::OutOfFrames);
+    assert_eq!(tree.lookup(&arena, part.start).unwrap().size_lg2, 25);
+    // One table for each end, and not one more.
+    frames.left.set(2);
+    tree.protect(&mut cx, part.clone(), &change, Protect::mapped()).unwrap().flush(&mut cx);
+    let mut leaves = Vec::new();
+    let mut visitor = WithoutTables(|visit: Visit<odd::Format>| {
+        let Visit::Leaf(leaf) = visit else { panic!("{visit:?}") };
+        leaves.push((
+            leaf.va.get() / MIB,
+            leaf.size_lg2,
+            leaf.oa == Oa::new(leaf.va.get() + 64 * MIB),
+            leaf.attributes(),
+        ));
+        Flow::Continue
+    });
+    tree.walk(&arena, 0..32 * MIB, &mut visitor).unwrap();
+    let found: Vec<_> = leaves.iter().map(|leaf| (leaf.0, leaf.1)).collect();
+    // The ends in leaves of 2 MiB, which are the largest of the lower level; between them the largest that fit.
+    assert_eq!(found, [(0, 22), (4, 21), (6, 21), (8, 23), (16, 22), (20, 21), (22, 21), (24, 23)]);
+    for (mib, _, is_in_place, attributes) in leaves {
+        assert!(is_in_place);
+        assert_eq!(attributes.write, !part.contains(&(mib * MIB)));
+    }
 }
