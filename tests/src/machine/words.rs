@@ -210,7 +210,11 @@ impl Fill<'_, '_> {
             // Down to the lower levels, most of the time.
             (0..70, Some(below)) => {
                 let word = L::table(f, *one_of(rng, below));
-                return if chance(rng, 91) { word } else { flipped(word, rng) };
+                return match rng.random_range(0..100) {
+                    0..45 => word,
+                    45..92 => same_table::<L>(f, word, rng),
+                    _ => flipped(word, rng),
+                };
             }
             (70..88, _) | (_, None) if !own.is_empty() && chance(rng, 85) => *one_of(rng, own),
             // A leaf word of another level.
@@ -224,6 +228,18 @@ impl Fill<'_, '_> {
         };
         if chance(rng, 50) { flipped(made, rng) } else { made }
     }
+}
+
+/// A word that points to the same table, with up to eight other bits changed: what tables limit, above all.
+fn same_table<L: Level>(f: L::Format, word: u64, rng: &mut StdRng) -> u64
+where
+    L::Format: Format<Word = u64>,
+{
+    (0..8).fold(word, |word, _| {
+        let other = word ^ 1 << rng.random_range(0..64);
+        let same = L::is_table(f, other) && L::table_address(f, other) == L::table_address(f, word);
+        if same { other } else { word }
+    })
 }
 
 /// A word with one to three bits changed.
