@@ -20,6 +20,9 @@ pub(crate) trait Edit<F: Format>: Copy {
     /// The leaf word `w` (or template), changed; what an emptied slot holds if it goes.
     fn change<L: Level<Format = F>>(&self, f: F, w: WordOf<L>) -> Result<WordOf<L>, Unencodable>;
 
+    /// Whether every leaf at level `L` can say what it is to be changed to.
+    fn can_say<L: Level<Format = F>>(&self, f: F) -> bool;
+
     /// The number of the first leaf among `slots` of which the change would make a word that the format forbids.
     fn misfit<L: Level<Format = F>>(&self, f: F, slots: &Slots<'_, L>) -> Result<Option<usize>, Unencodable>;
 
@@ -128,9 +131,10 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         if self.at_once(root, span, &mut progress)? {
             return Ok(progress);
         }
+        let look_at_all = self.look_at_all || !can_say_all::<L, E>(&self.edit, f);
         let mut need = Need::default();
         memory.begin();
-        self.plan(root, span, &mut need)?;
+        Self { look_at_all, ..*self }.plan(root, span, &mut need)?;
         progress.reserve = Reserve::take_all(f, memory, frames, &need)?;
         memory.commit();
         let committed = self.commit(root, span, &mut progress);
@@ -152,6 +156,9 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             return Ok(false);
         }
         if !L::HAS_TABLES {
+            if !self.edit.can_say::<L>(f) {
+                return Ok(false);
+            }
             memory.commit();
             return table.open(f, memory, |slots| {
                 // Without tables below, no change takes any.
@@ -458,6 +465,15 @@ struct Plan<'a> {
     /// The leaf whose parts have been counted last.
     counted: Option<Span>,
     need: &'a mut Need,
+}
+
+/// Whether every leaf can say what it is to be changed to.
+fn can_say_all<L: Level, E: Edit<L::Format>>(edit: &E, f: L::Format) -> bool {
+    if L::IS_FLOOR {
+        return true;
+    }
+    let here = L::leaf_sizes(f).is_empty() || edit.can_say::<L>(f);
+    here && (!L::HAS_TABLES || can_say_all::<L::Below, E>(edit, f))
 }
 
 /// Whether all slots are empty, those for `span` last.

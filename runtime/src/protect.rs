@@ -68,6 +68,11 @@ impl<F: Format> Edit<F> for Patch<'_, F> {
     }
 
     #[inline]
+    fn can_say<L: Level<Format = F>>(&self, f: F) -> bool {
+        L::patch(f, self.0).is_ok()
+    }
+
+    #[inline]
     fn misfit<L: Level<Format = F>>(&self, f: F, slots: &Slots<'_, L>) -> Result<Option<usize>, Unencodable> {
         if L::changes_fit(f) {
             return Ok(None);
@@ -131,7 +136,6 @@ impl<F: Format, M: Memory, A: Frames> RootVisitor<F> for ProtectAt<'_, F, M, A> 
         let sizes = all_sizes::<L>(f);
         check_aligned(f, span, sizes.smallest().unwrap_or(0))?;
         let way = f.way_of(change);
-        let can_stop = live && way >= Way::Instruction || !is_encodable::<L>(f, change);
         let job = Job {
             f,
             memory,
@@ -140,7 +144,7 @@ impl<F: Format, M: Memory, A: Frames> RootVisitor<F> for ProtectAt<'_, F, M, A> 
             refuse_holes: policy.holes == Holes::Refuse,
             refuse_partial: policy.partial == Partial::Refuse,
             unlink: false,
-            look_at_all: can_stop,
+            look_at_all: live && way >= Way::Instruction,
             can_misfit: !changes_fit::<L>(f),
             kind: ChangeKind::Other,
             way,
@@ -150,15 +154,6 @@ impl<F: Format, M: Memory, A: Frames> RootVisitor<F> for ProtectAt<'_, F, M, A> 
         let request = flush.then(|| request::<L>(f, range, sizes, progress.tables));
         Ok(Unflushed::new(f, request, progress.garbage))
     }
-}
-
-/// Whether every leaf can say what it is to be changed to.
-fn is_encodable<L: Level>(f: L::Format, change: &<L::Format as Format>::Change) -> bool {
-    if L::IS_FLOOR {
-        return true;
-    }
-    let here = L::leaf_sizes(f).is_empty() || L::patch(f, change).is_ok();
-    here && (!L::HAS_TABLES || is_encodable::<L::Below>(f, change))
 }
 
 /// Whether a change makes leaves of leaves at all levels.

@@ -21,6 +21,9 @@ type Cell<L> = <WordOf<L> as Word>::Atomic;
 /// measured, twice as much.
 const STRIDE: usize = 8;
 
+/// How many slots of a new table are filled between two branches: these stores may become ones of several words.
+const FILL_STRIDE: usize = 2 * STRIDE;
+
 /// A table of level `L` that may be linked.
 pub(crate) struct Table<L> {
     address: Oa,
@@ -332,13 +335,13 @@ impl<L: Level> NewSlots<'_, L> {
                 unsafe { WordOf::<L>::store_private(cell, w) }
             }
         };
-        let (strides, rest) = cells.as_chunks::<STRIDE>();
+        let (strides, rest) = cells.as_chunks::<FILL_STRIDE>();
         let mut number = 0;
         for stride in strides {
             for (cell, within) in stride.iter().zip(0..) {
                 set(cell, number + within);
             }
-            number += STRIDE as u64;
+            number += FILL_STRIDE as u64;
         }
         for (cell, behind) in rest.iter().zip(number..) {
             set(cell, behind);

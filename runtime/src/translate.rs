@@ -44,6 +44,13 @@ impl<F: Format> Mapping<F> {
         f.root(DecodeAttributes { f, level: self.level, word: self.word, limits })
     }
 
+    /// What `va`, an address in it, is translated to.
+    #[inline]
+    #[must_use]
+    pub fn translate(&self, va: impl Into<Va>) -> Oa {
+        Oa::new(self.oa.get() | va.into().get() & low(self.size_lg2))
+    }
+
     /// Its last address.
     #[inline]
     #[must_use]

@@ -97,6 +97,11 @@ impl<F: Format> Edit<F> for Clear {
     const CLEARS: bool = true;
 
     #[inline(always)]
+    fn can_say<L: Level<Format = F>>(&self, _f: F) -> bool {
+        true
+    }
+
+    #[inline(always)]
     fn misfit<L: Level<Format = F>>(&self, _f: F, _slots: &Slots<'_, L>) -> Result<Option<usize>, Unencodable> {
         Ok(None)
     }
