@@ -22,7 +22,6 @@ mod show;
 mod skeleton;
 mod support;
 mod table;
-mod text;
 mod words;
 
 use proc_macro2::{Ident, Span, TokenStream};
@@ -33,7 +32,6 @@ use crate::diagnostic::Diagnostic;
 use plan::Plan;
 
 pub use skeleton::skeleton;
-pub use text::text;
 
 /// The module that the code goes into.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use proc_macro2::TokenStream;
-use ptdsl::emit::{Options, text};
+use ptdsl::emit::Options;
 use quote::quote;
 
 /// The module; through a file, if that was asked for and can be written.
@@ -12,9 +12,11 @@ pub fn written(asked: bool, options: &Options, module: TokenStream) -> TokenStre
     if !asked && !environment {
         return module;
     }
+    let Ok(parsed) = syn::parse2(module.clone()) else { return module };
     let package = std::env::var("CARGO_CRATE_NAME").unwrap_or_else(|_| "crate".into());
     let path = folder().join(format!("{package}-{}.rs", options.name));
-    let written = std::fs::create_dir_all(folder()).and_then(|()| std::fs::write(&path, text(module.clone())));
+    let written =
+        std::fs::create_dir_all(folder()).and_then(|()| std::fs::write(&path, prettyplease::unparse(&parsed)));
     match (written, path.to_str()) {
         (Ok(()), Some(path)) => quote!(::core::include!(#path);),
         _ => module,

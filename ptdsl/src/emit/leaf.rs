@@ -5,7 +5,7 @@ use super::expr::{Expr, Op};
 use super::plan::{Attribute, Leaf, Plan, attribute_of};
 use super::scatter;
 use super::words::{limited, moving_bit, w};
-use crate::model::{AttributeKind, Combine, Field, Format, Group, Layout, Piece, Source};
+use crate::model::{AttributeKind, ChoiceName, Combine, Field, Format, Group, Layout, Piece, Source};
 
 /// The Rust type of a number of so many bits.
 pub(crate) fn integer(bits: u32) -> &'static str {
@@ -87,7 +87,7 @@ fn own(plan: &Plan<'_>, format: &Format, leaf: Leaf<'_>, attribute: &Attribute) 
                 AttributeKind::Number(bits) => scatter::gather(&word, &field.pieces, None).cast(integer(*bits)),
                 AttributeKind::Choice { .. } => {
                     let number = scatter::gather(&word, &field.pieces, None);
-                    Expr::call(format!("{}::from_number", choice_type(&attribute.name)), vec![number])
+                    choice(format, attribute, number)
                 }
             }
         }
@@ -108,11 +108,39 @@ fn own(plan: &Plan<'_>, format: &Format, leaf: Leaf<'_>, attribute: &Attribute) 
                 AttributeKind::Number(bits) => scatter::gather(&word, &pieces, None).cast(integer(*bits)),
                 AttributeKind::Choice { .. } => {
                     let number = scatter::gather(&word, &pieces, None);
-                    Expr::call(format!("{}::from_number", choice_type(&attribute.name)), vec![number])
+                    choice(format, attribute, number)
                 }
             }
         }
     }
+}
+
+/// The name that a number stands for. Where the numbers of a model are its own, they are listed on the spot.
+fn choice(format: &Format, attribute: &Attribute, number: Expr) -> Expr {
+    let of = choice_type(&attribute.name);
+    let own = attribute_of(format, &attribute.name).map(|own| &own.kind);
+    let (AttributeKind::Choice { names, bits, .. }, Some(AttributeKind::Choice { names: own, other, .. })) =
+        (&attribute.kind, own)
+    else {
+        return Expr::call(format!("{of}::from_number"), vec![number]);
+    };
+    let known = |name: &ChoiceName| names.iter().any(|it| it.name == name.name && it.numbers == name.numbers);
+    if own.iter().all(known) {
+        return Expr::call(format!("{of}::from_number"), vec![number]);
+    }
+    let (mut patterns, mut operands) = (Vec::new(), vec![number]);
+    for name in own {
+        let numbers: Vec<String> = name.numbers.iter().map(u128::to_string).collect();
+        patterns.push(numbers.join(" | "));
+        operands.push(Expr::var(format!("{of}::{}", super::show::camel(&name.name))));
+    }
+    if *other {
+        patterns.push("number".into());
+        operands.push(Expr::call(format!("{of}::Other"), vec![Expr::var("number").cast(integer(*bits))]));
+    } else if let Some(last) = patterns.last_mut() {
+        *last = "_".into();
+    }
+    Expr::Op(Op::Match(patterns), operands)
 }
 
 fn flag(field: &Field) -> Expr {

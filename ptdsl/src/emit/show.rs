@@ -83,6 +83,13 @@ fn operation(op: &Op, operands: &[Expr]) -> (TokenStream, Binding) {
             let (a, to) = (within(a, CAST), name(to));
             (quote!(#a as #to), CAST)
         }
+        (op, operands) => compound(op, operands),
+    }
+}
+
+/// Operations that are no signs between operands.
+fn compound(op: &Op, operands: &[Expr]) -> (TokenStream, Binding) {
+    match (op, operands) {
         (Op::If, [condition, yes, no]) => {
             let no = match no {
                 Expr::Op(Op::If, _) => quote!(#no),

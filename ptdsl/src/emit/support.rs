@@ -127,14 +127,18 @@ impl Found<'_> {
                 if other.sources.is_empty() {
                     continue;
                 }
-                let agree = match (&known.kind, &other.kind) {
-                    (AttributeKind::Choice { names, .. }, AttributeKind::Choice { names: others, .. }) => others
-                        .iter()
-                        .all(|other| names.iter().any(|name| name.name == other.name && name.numbers == other.numbers)),
-                    (known, other) => core::mem::discriminant(known) == core::mem::discriminant(other),
-                };
+                let agree = core::mem::discriminant(&known.kind) == core::mem::discriminant(&other.kind);
                 if !agree {
-                    self.add("numbers that are decided at run time", &known.name, format.line);
+                    self.add("another kind of value, decided at run time", &known.name, format.line);
+                }
+            }
+            if let AttributeKind::Choice { names, .. } = &known.kind {
+                let mut numbers: Vec<u128> = names.iter().flat_map(|name| name.numbers.iter().copied()).collect();
+                let all = numbers.len();
+                numbers.sort_unstable();
+                numbers.dedup();
+                if numbers.len() != all {
+                    self.add("a number that means one name or another, decided at run time", &known.name, first.line);
                 }
             }
         }
