@@ -3,23 +3,28 @@
 //! Whatever the format could still be read for is there: levels, attributes and choices. Functions take anything and do
 //! nothing; the errors see to it that none of this is ever run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, quote};
 
-use super::Options;
+use super::leaf::integer;
 use super::show::{camel, name};
-use crate::resolve::Description;
-use crate::tree::{Content, LayoutKind};
+use super::{Options, docs};
+use crate::resolve::{Description, Layout};
+use crate::tree::{Content, LayoutKind, Place};
 
 /// What is known of a broken format: names, each once.
 #[derive(Default)]
 struct Names {
-    levels: BTreeSet<String>,
-    attributes: BTreeSet<String>,
-    choices: Vec<(String, BTreeSet<String>)>,
+    /// From the root down.
+    levels: Vec<String>,
+    /// With the number of bits.
+    attributes: BTreeMap<String, u128>,
+    choices: BTreeMap<String, BTreeSet<String>>,
     decided: BTreeSet<String>,
+    /// What the word that names the root says.
+    root: BTreeSet<String>,
 }
 
 /// A module with the public names and no content.
@@ -27,7 +32,7 @@ struct Names {
 pub fn skeleton(options: &Options, description: Option<&Description>) -> TokenStream {
     let Options { attributes, visibility, name, items, crate_path: krate, .. } = options;
     let names = description.map(names).unwrap_or_default();
-    let types = types(&names);
+    let types = types(krate, &names);
     let said = said(krate, &names);
     let tables = tables(krate, &names);
     quote! {
@@ -44,36 +49,67 @@ pub fn skeleton(options: &Options, description: Option<&Description>) -> TokenSt
 
 fn names(description: &Description) -> Names {
     let mut names = Names::default();
-    names.levels.extend(description.levels.iter().map(|level| camel(&level.node.name.value)));
-    for layout in description.layouts.iter().filter(|layout| layout.node.kind == LayoutKind::Leaf) {
-        for case in layout.node.rows.iter().flat_map(|row| &row.node.content.cases) {
-            if let Content::Field { name, value: None, .. } = &case.value.value {
-                names.attributes.insert(name.value.clone());
+    for level in &description.levels {
+        let level = camel(&level.node.name.value);
+        if !names.levels.contains(&level) {
+            names.levels.push(level);
+        }
+    }
+    for layout in &description.layouts {
+        for (field, bits) in fields(&layout.node) {
+            if layout.node.kind == LayoutKind::Leaf {
+                let known = names.attributes.entry(field).or_default();
+                *known = bits.max(*known);
+            } else if layout.node.kind == LayoutKind::Root {
+                names.root.insert(field);
             }
         }
     }
     for attribute in &description.attributes {
         let own: Vec<&String> = attribute.node.names.iter().map(|name| &name.value).collect();
-        names.attributes.extend(own.iter().map(|name| (*name).clone()));
         let values = attribute.node.values.iter().flat_map(|value| &value.names).map(|name| &name.value);
         let values = values.filter(|value| !own.contains(value) && *value != "none" && *value != "reserved");
-        let values: BTreeSet<String> = values.map(|value| camel(value)).collect();
-        if let (Some(of), false) = (own.first(), values.is_empty()) {
-            let of = camel(of);
-            match names.choices.iter_mut().find(|(known, _)| *known == of) {
-                Some((_, known)) => known.extend(values),
-                None => names.choices.push((of, values)),
+        let values: BTreeSet<String> = values.map(|value| camel(value)).filter(|value| is_usable(value)).collect();
+        match own.first() {
+            Some(of) if !values.is_empty() => {
+                names.choices.entry((*of).clone()).or_default().extend(values);
+                names.attributes.insert((*of).clone(), 0);
             }
+            _ => names.attributes.extend(own.into_iter().map(|name| (name.clone(), 1))),
         }
     }
     names.decided.extend(description.features.iter().map(|feature| feature.node.name.value.clone()));
     names.decided.extend(description.parameters.iter().map(|parameter| parameter.node.name.value.clone()));
     // What is no identifier is one of the errors.
-    let usable = |text: &String| text.parse::<TokenStream>().is_ok() && !is_keyword(text);
-    names.attributes.retain(usable);
-    names.decided.retain(usable);
-    names.levels.retain(usable);
+    names.attributes.retain(|name, _| is_usable(name) && name != "software");
+    names.choices.retain(|name, _| is_usable(&camel(name)));
+    names.decided.retain(|name| is_usable(name));
+    names.root.retain(|name| is_usable(name));
+    names.levels.retain(|name| is_usable(name));
     names
+}
+
+/// The fields of a layout and their widths, as far as rows at fixed bits show them.
+fn fields(layout: &Layout) -> Vec<(String, u128)> {
+    let rows = layout.rows.iter().map(|row| &row.node);
+    let found = rows.flat_map(|row| {
+        let extent = match &row.place.value {
+            Place::Bits(bits) => bits.high.value.value.saturating_sub(bits.low.value.value).saturating_add(1),
+            Place::Bit(_) | Place::Parameter(_) => 1,
+        };
+        row.content.cases.iter().filter_map(move |case| match &case.value.value {
+            Content::Field { name, slice, value: None, .. } => {
+                let bits = slice.map_or(extent, |slice| slice.high.value.value.saturating_add(1));
+                Some((name.value.clone(), bits))
+            }
+            _ => None,
+        })
+    });
+    found.collect()
+}
+
+fn is_usable(name: &str) -> bool {
+    !is_keyword(name) && !name.is_empty()
 }
 
 fn is_keyword(text: &str) -> bool {
@@ -84,44 +120,69 @@ fn is_keyword(text: &str) -> bool {
     WORDS.split_whitespace().any(|word| word == text)
 }
 
-fn derives() -> TokenStream {
-    quote! {
-        #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
-        #[derive(::core::cmp::PartialEq, ::core::cmp::Eq, ::core::hash::Hash)]
-    }
-}
-
 /// Levels and choices.
-fn types(names: &Names) -> TokenStream {
-    let derives = derives();
-    let levels = names.levels.iter().map(|level| name(level));
+fn types(krate: &TokenStream, names: &Names) -> TokenStream {
+    let derives = docs::derives();
+    let below = names.levels.iter().skip(1).map(|level| name(level).into_token_stream());
+    let below = below.chain([quote!(#krate::Floor<Format>)]);
+    let levels = names.levels.iter().zip(below).map(|(level, below)| {
+        let level = name(level);
+        quote! {
+            pub enum #level {}
+            impl #krate::Level for #level {
+                type Format = Format;
+                type Below = #below;
+            }
+        }
+    });
     let choices = names.choices.iter().map(|(of, variants)| {
-        let (of, variants) = (name(of), variants.iter().map(|variant| name(variant)));
+        let (of, variants) =
+            (name(&camel(of)), variants.iter().filter(|it| *it != "Other").map(|variant| name(variant)));
         quote! {
             #derives
             pub enum #of { #(#variants,)* Other(u64) }
         }
     });
     quote! {
-        #(pub enum #levels {})*
+        #(#levels)*
         #(#choices)*
     }
 }
 
 /// Attributes and changes.
 fn said(krate: &TokenStream, names: &Names) -> TokenStream {
-    let derives = derives();
-    let fields: Vec<_> = names.attributes.iter().map(|field| name(field)).chain([name("software")]).collect();
+    let derives = docs::derives();
+    let mut slots: Vec<_> = names
+        .attributes
+        .iter()
+        .map(|(field, bits)| match (names.choices.contains_key(field), bits) {
+            (true, _) => {
+                let of = name(&camel(field));
+                (name(field), quote!(#of), quote!(#of::Other(0)))
+            }
+            (_, 0 | 1) => (name(field), quote!(bool), quote!(false)),
+            (_, bits) => {
+                let of = name(integer(u32::try_from(*bits).unwrap_or(u32::MAX)));
+                (name(field), quote!(#of), quote!(0))
+            }
+        })
+        .collect();
+    slots.push((name("software"), quote!(u64), quote!(0)));
+    let fields: Vec<_> = slots.iter().map(|(field, ..)| field).collect();
     let withs = fields.iter().map(|field| name(&format!("with_{field}")));
-    let presets = ["kernel_data", "kernel_rodata", "kernel_text", "user_data", "user_rodata", "user_text", "new"];
+    let (types, values) = (slots.iter().map(|(_, of, _)| of), slots.iter().map(|(.., value)| value));
+    let presets = ["kernel_data", "kernel_rodata", "kernel_text", "user_data", "user_rodata", "user_text"];
     let presets = presets.map(name);
     quote! {
         #derives
-        #[derive(::core::default::Default)]
-        pub struct Attributes {}
+        pub struct Attributes { #(pub #fields: #types),* }
         impl Attributes {
-            #(pub const fn #presets() -> Self { Self {} })*
-            #(pub fn #withs<T>(self, _: T) -> Self { self })*
+            pub const fn new() -> Self { Self { #(#fields: #values),* } }
+            #(pub const fn #presets() -> Self { Self::new() })*
+            #(pub const fn #withs<T: ::core::marker::Copy>(self, _: T) -> Self { self })*
+        }
+        impl ::core::default::Default for Attributes {
+            fn default() -> Self { Self::new() }
         }
         impl #krate::Attributes for Attributes {
             const FIELDS: &'static [#krate::AttributeInfo] = &[];
@@ -134,7 +195,7 @@ fn said(krate: &TokenStream, names: &Names) -> TokenStream {
         pub struct Change {}
         impl Change {
             pub const fn new() -> Self { Self {} }
-            #(pub fn #fields<T>(self, _: T) -> Self { self })*
+            #(pub const fn #fields<T: ::core::marker::Copy>(self, _: T) -> Self { self })*
         }
         impl #krate::Change for Change {
             type Attributes = Attributes;
@@ -146,8 +207,11 @@ fn said(krate: &TokenStream, names: &Names) -> TokenStream {
 
 /// The format and the tables.
 fn tables(krate: &TokenStream, names: &Names) -> TokenStream {
-    let derives = derives();
+    let derives = docs::derives();
     let decided = names.decided.iter().map(|decided| name(decided));
+    let mut root = names.root.clone();
+    root.insert("asid".into());
+    let root = root.iter().map(|field| name(&format!("with_{field}")));
     let page_table = super::table::tables(krate, true);
     quote! {
         #derives
@@ -179,7 +243,7 @@ fn tables(krate: &TokenStream, names: &Names) -> TokenStream {
         impl Root {
             pub fn new(_: &#krate::Tree<Format>) -> Self { Self(0) }
             pub const fn word(self) -> u64 { self.0 }
-            pub fn with_asid<T>(self, _: T) -> Self { self }
+            #(pub const fn #root<T: ::core::marker::Copy>(self, _: T) -> Self { self })*
         }
         #page_table
     }
