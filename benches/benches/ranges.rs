@@ -1,6 +1,6 @@
 //! Times map, translate, protect and unmap of 1 GiB of small pages, ours beside everybody else's.
 //!
-//! `cargo bench -p ptgen-benches -- [ROUNDS]`; without `--bench` (as `cargo test --benches` calls it) everybody is only
+//! `cargo bench -p ptgen-benches -- [ROUNDS] [best]`; without `--bench` (as `cargo test --benches` calls it) everybody is only
 //! verified.
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -21,9 +21,12 @@ fn main() -> Result<(), String> {
     if !arena::pin_to_one_processor() {
         println!("not pinned to one processor: expect noise");
     }
-    let medians = measure::rounds(&mut peers, rounds);
-    let rows: Vec<report::Row> = peers.iter().map(|peer| peer.name()).zip(medians).collect();
-    print!("{}", report::table(&rows));
+    let is_best = arguments.iter().any(|argument| argument == "best");
+    let statistic = if is_best { measure::Statistic::Best } else { measure::Statistic::Median };
+    let times = measure::rounds(&mut peers, rounds, statistic);
+    let rows: Vec<report::Row> = peers.iter().map(|peer| peer.name()).zip(times).collect();
+    println!("{statistic:?} of {rounds} rounds");
+    print!("{}\n{}", report::table(&rows), report::aims(&rows));
     Ok(())
 }
 

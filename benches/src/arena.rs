@@ -104,7 +104,7 @@ pub fn pin_to_one_processor() -> bool {
 }
 
 /// Where tables come from: frames never used before, or else the ones that came back last. Nothing is cleared.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Pool {
     next: u64,
     free: Vec<u64>,
@@ -144,9 +144,10 @@ impl Pool {
         self.free.push(frame);
     }
 
-    /// How many frames are in use.
+    /// How many frames there are to take.
+    #[inline]
     #[must_use]
-    pub fn in_use(&self) -> u64 {
-        self.next / FRAME - 1 - self.free.len() as u64
+    pub fn left(&self) -> u64 {
+        FRAMES - self.next / FRAME + self.free.len() as u64
     }
 }

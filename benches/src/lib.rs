@@ -13,6 +13,10 @@ pub mod measure;
 pub mod peers;
 pub mod report;
 
+/// Our own code for the format that everybody here edits, all of it decided at compile time.
+#[ptgen::pagetable(format = "x86_64_4level")]
+pub mod kernel {}
+
 /// The first address of the range that everybody maps: aligned to 1 GiB, so that leaf tables are filled whole.
 pub const VA: u64 = 0x1200_4000_0000;
 /// What it is mapped to. One page off every larger alignment, so that nobody can use a large leaf.

@@ -296,7 +296,7 @@ impl<S: Style> Hand<S> {
         // SAFETY: the pool gives frames of the arena.
         let slots = unsafe { self.table::<Cell<u64>>(new) };
         for (slot, number) in slots.iter().zip(0..) {
-            slot.set(oa + (number << 12) | S::FLAGS);
+            slot.set((oa + (number << 12)) | S::FLAGS);
         }
         link.set(new | PRESENT | WRITE | USER);
         Some(true)

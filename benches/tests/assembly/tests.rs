@@ -1,0 +1,87 @@
+//! What is compared, and with which tolerance.
+
+use super::listing::instructions;
+use super::program::Program;
+
+/// Instructions that `translate` may have more than its twin.
+const TRANSLATE: u64 = 5;
+/// Instructions that mapping one page may execute more than its twin: it finds out which sizes can say the attributes,
+/// which of them fit, and where the leaves of each begin and end, where the twin knows of one size.
+const ONE_PAGE: u64 = 125;
+/// Pages of one leaf table.
+const TABLE: u64 = 512;
+
+/// Compares two counts, and shows both functions if ours is more than `tolerance` above the other.
+fn compare(what: &str, name: &str, (ours, hand): (f64, f64), tolerance: f64) {
+    println!("{what}: {ours} instructions, {hand} by hand");
+    let program = Program::get();
+    assert!(
+        ours <= hand + tolerance,
+        "{what}: {ours} instructions, {hand} by hand, at most {tolerance} more are tolerated\n\n{}\n{}",
+        program.listing(&format!("ours_{name}")),
+        program.listing(&format!("hand_{name}")),
+    );
+}
+
+/// Compares straight functions as they are written.
+fn compare_written(name: &str) {
+    let program = Program::get();
+    let count = |who: &str| instructions(program.function(&format!("{who}_{name}"))) as f64;
+    compare(&format!("{name}, written"), name, (count("ours"), count("hand")), TRANSLATE as f64);
+}
+
+/// Compares what is executed for one page.
+fn compare_executed(case: &str, name: &str, tolerance: u64) {
+    let program = Program::get();
+    let count = |who: &str| program.executed(&format!("{case} {who}"), 1) as f64;
+    compare(&format!("{case}, one page, executed"), name, (count("ours"), count("hand")), tolerance as f64);
+}
+
+/// Compares what is executed in loops for each page of a leaf table.
+fn compare_loops(case: &str, name: &str) {
+    let program = Program::get();
+    let per_page = |who: &str| {
+        // Loops are unrolled less than sixteen times, and nothing else is executed as often.
+        let in_loops = program.trace(&format!("{case} {who}"), TABLE).repeated(TABLE / 16);
+        assert!(in_loops >= TABLE / 8, "{case} {who}: its loop was not found");
+        in_loops as f64 / TABLE as f64
+    };
+    compare(&format!("{case}, each page, in loops"), name, (per_page("ours"), per_page("hand")), 0.0);
+}
+
+#[test]
+fn translate_is_the_twins_code() {
+    compare_written("translate");
+    compare_executed("translate", "translate", TRANSLATE);
+}
+
+#[test]
+fn translate_with_attributes_is_the_twins_code() {
+    compare_written("translate_attributes");
+    compare_executed("attributes", "translate_attributes", TRANSLATE);
+}
+
+#[test]
+fn mapping_one_page_costs_little_more() {
+    compare_executed("map", "map", ONE_PAGE);
+}
+
+#[test]
+fn map_into_existing_tables_loops_like_the_twin() {
+    compare_loops("map", "map");
+}
+
+#[test]
+fn map_into_new_tables_loops_like_the_twin() {
+    compare_loops("new", "map");
+}
+
+#[test]
+fn protect_loops_like_the_twin() {
+    compare_loops("protect", "protect");
+}
+
+#[test]
+fn unmap_loops_like_the_twin() {
+    compare_loops("unmap", "unmap");
+}
