@@ -68,6 +68,9 @@ pub mod shared_boot {}
 #[pagetable(format = "aarch64_stage1_4k", range = low,
     features(hardware_accessed = runtime, hardware_dirty = runtime))]
 pub mod dirty_boot {}
+#[pagetable(format = "aarch64_stage1_4k", range = high,
+    features(hierarchical = runtime, secure_state = runtime, big_endian = runtime, bbm1 = runtime))]
+pub mod limits_boot {}
 #[pagetable(format = "aarch64_stage1_4k_lpa2", range = low, parameters(low_bits = runtime))]
 pub mod narrow {}
 
@@ -123,6 +126,10 @@ fn formats_decided_at_run_time() {
         check(dirty_boot::Format::new(accessed, dirty).expect("a machine"));
     }
     assert!(dirty_boot::Format::new(false, true).is_none());
+    for bits in 0..16_u32 {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|bit| bits >> bit & 1 != 0);
+        check(limits_boot::Format::new(a, b, c, d));
+    }
     for bits in 25..=52 {
         check(narrow::Format::new(bits).expect("a machine"));
     }

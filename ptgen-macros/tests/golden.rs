@@ -1,6 +1,6 @@
 //! Words of the manuals, written and read by emitted code.
 
-use ptgen::{Attributes, Format, Level, pagetable};
+use ptgen::{Arena, Attributes, Context, Format, Level, NoTlb, pagetable};
 
 #[pagetable(format = "x86_64_4level", features(protection_keys = on))]
 pub mod x86 {}
@@ -130,4 +130,21 @@ fn aarch64_lpa2() {
     leaf::<L3>(F {}, &A::kernel_data(), 12, 0x000d_1234_5678_9000, 0x00e9_1234_5678_9703);
     assert_eq!(Lm1::table_address(F {}, 0x0001_0000_0000_2303), 0x000d_0000_0000_2000);
     assert!(F {}.is_canonical(0x000f_ffff_ffff_ffff) && !F {}.is_canonical(0x0010_0000_0000_0000));
+}
+
+#[test]
+fn root_words() {
+    let mut words = vec![0_u64; 4 * 512];
+    let arena = Arena::new(0x10_0000, &mut words);
+    let mut cx = Context::new(&arena, &arena, NoTlb);
+    let table = x86::PageTable::new(&mut cx).expect("a frame");
+    let at = table.root().get();
+    assert_eq!(x86::Root::new(&table).word(), at);
+    assert_eq!(x86::Root::new(&table).with_asid(0xf123).with_no_flush(true).word(), at | 0x8000_0000_0000_0123);
+    let table = riscv::PageTable::new(&mut cx).expect("a frame");
+    let at = table.root().get();
+    assert_eq!(riscv::Root::new(&table).with_asid(7).word(), 0x8000_7000_0000_0000 | at >> 12);
+    let table = lpa2::PageTable::new(&mut cx).expect("a frame");
+    let at = table.root().get();
+    assert_eq!(lpa2::Root::new(&table).with_asid(9).with_common(true).word(), 0x0009_0000_0000_0001 | at);
 }

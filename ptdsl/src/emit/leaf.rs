@@ -1,5 +1,7 @@
 //! What leaves say: attributes read off a word, and a word made of attributes.
 
+use std::rc::Rc;
+
 use super::cube::{Cube, Formula};
 use super::expr::{Expr, Op};
 use super::plan::{Attribute, Leaf, Plan, attribute_of};
@@ -221,7 +223,18 @@ impl Said {
 }
 
 /// How a leaf layout says the attributes in `a`.
-pub(crate) fn encode(plan: &Plan<'_>, format: &Format, leaf: Leaf<'_>) -> Said {
+pub(crate) fn encode(plan: &Plan<'_>, format: &Format, leaf: Leaf<'_>) -> Rc<Said> {
+    let member = plan.formats().position(|other| core::ptr::eq(other, format));
+    let key = (member.unwrap_or(usize::MAX), leaf.index);
+    if let Some(said) = plan.said.borrow().get(&key) {
+        return Rc::clone(said);
+    }
+    let said = Rc::new(encoded(plan, format, leaf));
+    plan.said.borrow_mut().insert(key, Rc::clone(&said));
+    said
+}
+
+fn encoded(plan: &Plan<'_>, format: &Format, leaf: Leaf<'_>) -> Said {
     let mut said = Said::default();
     for (place, attribute) in plan.attributes.iter().enumerate() {
         let value = Expr::var(format!("a.{}", attribute.name));

@@ -165,12 +165,15 @@ fn patch<'a>(plan: &Plan<'a>, kinds: &Kinds<'a>, bits: &TokenStream) -> Vec<Meth
 
 /// How many groups of flags share their bits, at the level and in the member that have the most.
 pub(crate) fn all_coupled_groups(plan: &Plan<'_>) -> usize {
-    let levels = plan.levels.iter().flat_map(|level| plan.places(level));
-    let leaves = levels.flat_map(|(member, place)| {
-        let format = plan.format(member);
-        plan.leaves(format, place).into_iter().map(move |leaf| (format, leaf))
-    });
-    leaves.map(|(format, leaf)| encode(plan, format, leaf).coupled.len()).max().unwrap_or(0)
+    let count = || {
+        let levels = plan.levels.iter().flat_map(|level| plan.places(level));
+        let leaves = levels.flat_map(|(member, place)| {
+            let format = plan.format(member);
+            plan.leaves(format, place).into_iter().map(move |leaf| (format, leaf))
+        });
+        leaves.map(|(format, leaf)| encode(plan, format, leaf).coupled.len()).max().unwrap_or(0)
+    };
+    *plan.coupled_groups.get_or_init(count)
 }
 
 /// The table of new codes of a group.

@@ -1,9 +1,14 @@
 //! What all models of a family have together: levels, attributes and words, each found out once.
 
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::expr::Expr;
+use super::leaf::Said;
 use super::merge::{Dim, Space};
 use super::show::camel;
 use super::{Options, scatter};
@@ -28,6 +33,10 @@ pub(crate) struct Plan<'a> {
     pub(crate) software: u128,
     /// The rights that some table limits, and where the limits are kept.
     pub(crate) limits: Vec<Limit>,
+    /// How leaf layouts say attributes, each worked out once: by member and place of the layout.
+    pub(crate) said: RefCell<BTreeMap<(usize, usize), Rc<Said>>>,
+    /// How many groups of flags share their bits, in the leaf layout that has the most.
+    pub(crate) coupled_groups: OnceCell<usize>,
 }
 
 /// A level of at least one model.
@@ -91,6 +100,8 @@ impl<'a> Plan<'a> {
             attributes: attributes(family),
             software: 0,
             limits: Vec::new(),
+            said: RefCell::default(),
+            coupled_groups: OnceCell::new(),
         };
         plan.software = plan.common_software();
         plan.limits = plan.find_limits();
