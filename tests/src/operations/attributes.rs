@@ -27,11 +27,11 @@ pub(super) fn said<F: Format>(f: F, attributes: &F::Attributes) -> F::Attributes
             other.set(index, value);
             leaf(f, &other).map(|(word, _)| word)
         });
-        if let [Some(one), Some(other)] = words {
-            if one == other {
-                let decoded = leaf(f, attributes).map_or(said, |(_, decoded)| decoded);
-                said.set(index, decoded.get(index));
-            }
+        if let [Some(one), Some(other)] = words
+            && one == other
+        {
+            let decoded = leaf(f, attributes).map_or(said, |(_, decoded)| decoded);
+            said.set(index, decoded.get(index));
         }
     }
     said

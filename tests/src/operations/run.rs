@@ -224,10 +224,10 @@ impl<'a, F: Format> Run<'a, F> {
     fn slot(&self, va: u64, level: u8) -> u64 {
         let mut table = self.tree.root().get();
         let mut see = |visit: Visit<F>| {
-            if let Visit::Table { address, level: above, .. } = visit {
-                if above > level {
-                    table = address.get();
-                }
+            if let Visit::Table { address, level: above, .. } = visit
+                && above > level
+            {
+                table = address.get();
             }
             Flow::Continue
         };
