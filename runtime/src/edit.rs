@@ -61,10 +61,9 @@ pub(crate) struct Job<'a, F, M, E> {
     pub(crate) way: Way,
 }
 
-/// What a commit uses up and what it leaves.
+/// What a commit leaves.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    pub(crate) reserve: Reserve,
     pub(crate) garbage: Garbage,
     /// Whether leaves were changed.
     pub(crate) leaves: bool,
@@ -124,22 +123,34 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         span: Span,
         frames: &mut A,
     ) -> Result<Progress, Error> {
-        let (f, memory) = (self.f, self.memory);
-        let reserve = Reserve::default();
-        let mut progress = Progress { reserve, garbage: Garbage::NONE, leaves: false, tables: false };
+        let memory = self.memory;
+        let mut progress = Progress { garbage: Garbage::NONE, leaves: false, tables: false };
         memory.begin();
-        if self.at_once(root, span, &mut progress)? {
-            return Ok(progress);
+        if !self.at_once(root, span, &mut progress)? {
+            self.in_two_steps(root, span, frames, &mut progress)?;
         }
+        Ok(progress)
+    }
+
+    /// Plans, takes the frames, and commits, on two ways down. Not inlined, for small changes do without.
+    #[inline(never)]
+    fn in_two_steps<L: Level<Format = F>, A: Frames>(
+        &self,
+        root: Table<L>,
+        span: Span,
+        frames: &mut A,
+        progress: &mut Progress,
+    ) -> Result<(), Error> {
+        let (f, memory) = (self.f, self.memory);
         let look_at_all = self.look_at_all || !can_say_all::<L, E>(&self.edit, f);
         let mut need = Need::default();
         memory.begin();
         Self { look_at_all, ..*self }.plan(root, span, &mut need)?;
-        progress.reserve = Reserve::take_all(f, memory, frames, &need)?;
+        let mut reserve = Reserve::take_all(f, memory, frames, &need)?;
         memory.commit();
-        let committed = self.commit(root, span, &mut progress);
-        core::mem::take(&mut progress.reserve).give_back(f, memory, frames);
-        committed.map(|()| progress)
+        let committed = self.commit(root, span, &mut reserve, progress);
+        reserve.give_back(f, memory, frames);
+        committed
     }
 
     /// Plans and commits on one way down, where the whole span is in one table that can only have leaves: most changes
@@ -161,6 +172,11 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             }
             memory.commit();
             return table.open(f, memory, |slots| {
+                if self.is_one_leaf::<L>(&slots, span) {
+                    let slot = slots.slot(index::<L>(f, span.first));
+                    progress.leaves |= self.edit.change_one(f, &slot, self.live)?;
+                    return Ok(true);
+                }
                 // Without tables below, no change takes any.
                 self.plan_leaves(&slots, &mut Plan { span, counted: None, need: &mut Need::default() })?;
                 self.commit_leaves(&slots, span, progress).map(|()| true)
@@ -180,6 +196,17 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         }
         self.unlink_emptied::<L>(table, child, span, progress)?;
         Ok(true)
+    }
+
+    /// Whether `span` is one slot with a leaf that nothing keeps from being changed.
+    #[inline]
+    fn is_one_leaf<L: Level<Format = F>>(&self, slots: &Slots<'_, L>, span: Span) -> bool {
+        let (f, number) = (self.f, index::<L>(self.f, span.first));
+        number == index::<L>(f, span.last)
+            && !self.look_at_all
+            && (E::CLEARS || L::changes_fit(f))
+            && L::leaf_sizes(f) == crate::Sizes::one(L::shift(f))
+            && L::is_leaf(f, slots.get(number))
     }
 
     /// Looks for what stops the change, and counts the tables that splits take.
@@ -326,6 +353,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         &self,
         table: Table<L>,
         span: Span,
+        reserve: &mut Reserve,
         progress: &mut Progress,
     ) -> Result<(), Error> {
         if L::IS_FLOOR {
@@ -342,11 +370,15 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             let below = Span { first: at, last: slot_last::<L>(f, at).min(span.last) };
             match turn {
                 Turn::Below(child) => {
-                    self.commit(child, below, progress)?;
+                    self.commit(child, below, reserve, progress)?;
                     self.unlink_emptied::<L>(table, child, below, progress)?;
                 }
                 Turn::Unlink(child) => self.unlink_slot::<L>(table, child, at, progress)?,
-                Turn::Split(leaf) => self.split_slot::<L>(table, leaf, below, progress)?,
+                Turn::Split(leaf) => {
+                    self.split_slot::<L>(table, leaf, below, reserve)?;
+                    progress.leaves = true;
+                    progress.tables = true;
+                }
             }
             if below.last == span.last {
                 return Ok(());

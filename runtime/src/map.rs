@@ -54,20 +54,11 @@ impl<F: Format, M: Memory, A: Frames> RootVisitor<F> for Map<'_, F, M, A> {
         }
 
         let job = Job { f, memory, attributes: self.attributes, sizes, delta };
-        let (root, mut need) = (Table::<L>::at(self.root), Need::default());
+        let root = Table::<L>::at(self.root);
         memory.begin();
-        if !job.at_once(root, span)? {
-            memory.begin();
-            job.plan(root, span, &mut need)?;
-            let mut reserve = Reserve::take_all(f, memory, frames, &need)?;
-            memory.commit();
-            let committed = job.commit(root, span, &mut reserve);
-            reserve.give_back(f, memory, frames);
-            committed?;
-        }
-
+        let tables = !job.at_once(root, span)? && job.in_two_steps(root, span, frames)?;
         let flush = self.live && way != Way::Lazy;
-        let request = flush.then(|| request::<L>(f, self.range, sizes, !need.is_nothing()));
+        let request = flush.then(|| request::<L>(f, self.range, sizes, tables));
         Ok(Unflushed::new(f, request, Garbage::NONE))
     }
 }
@@ -166,6 +157,26 @@ impl<F: Format, M: Memory> Job<'_, F, M> {
     #[inline(always)]
     fn sizes<L: Level<Format = F>>(&self) -> Sizes {
         L::leaf_sizes(self.f).and(self.sizes)
+    }
+
+    /// Plans, takes the frames, and commits, on two ways down. Returns whether there are new tables. Not inlined, for
+    /// small mappings do without.
+    #[inline(never)]
+    fn in_two_steps<L: Level<Format = F>, A: Frames>(
+        &self,
+        root: Table<L>,
+        span: Span,
+        frames: &mut A,
+    ) -> Result<bool, Error> {
+        let (f, memory) = (self.f, self.memory);
+        let mut need = Need::default();
+        memory.begin();
+        self.plan(root, span, &mut need)?;
+        let mut reserve = Reserve::take_all(f, memory, frames, &need)?;
+        memory.commit();
+        let committed = self.commit(root, span, &mut reserve);
+        reserve.give_back(f, memory, frames);
+        committed.map(|()| !need.is_nothing())
     }
 
     /// Plans and commits on one way down, where the whole span is in one table that can only have leaves and is free

@@ -2,7 +2,7 @@
 
 use core::iter;
 
-use crate::edit::{Edit, Job, Leaf, Progress};
+use crate::edit::{Edit, Job, Leaf};
 use crate::error::Error;
 use crate::format::{Format, Level, Sizes, WordOf};
 use crate::memory::Memory;
@@ -192,12 +192,12 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         table: Table<L>,
         mut leaf: Leaf<WordOf<L>>,
         part: Span,
-        progress: &mut Progress,
+        reserve: &mut Reserve,
     ) -> Result<(), Error> {
         let (f, slot) = (self.f, index::<L>(self.f, leaf.span.first));
         let recording = L::hardware(f);
         loop {
-            let child = self.build_split::<L>(&leaf, part, &mut progress.reserve)?;
+            let child = self.build_split::<L>(&leaf, part, reserve)?;
             let w = L::table(f, child.address().get());
             let is_settled = !self.live || (leaf.word ^ L::hardware_done(f)) & recording == F::Word::from(0);
             let linked = table.open(f, self.memory, |slots| {
@@ -207,11 +207,9 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
                 }
                 slots.exchange(slot, leaf.word, w)
             })?;
-            progress.leaves = true;
-            progress.tables = true;
             let Err(now) = linked else { return Ok(()) };
             // The machine has recorded something in the leaf: its parts have to know.
-            self.put_back::<L>(child, leaf.span, part, &mut progress.reserve)?;
+            self.put_back::<L>(child, leaf.span, part, reserve)?;
             if !L::is_leaf(f, now) {
                 return Err(Error::Hole { va: va(f, leaf.span.first) });
             }

@@ -631,3 +631,25 @@ fn both_ends_in_one_run_above_tables() {
         assert_eq!(attributes.write, !part.contains(&(mib * MIB)));
     }
 }
+
+#[test]
+fn parts_of_pages() {
+    let mut words = words();
+    let arena = Arena::new(BASE, &mut words);
+    let (mut tree, mut cx) = four(&arena);
+    let _ = tree.map(&mut cx, 0..0x4000, 0, &data(), Leaves::Largest).unwrap();
+    let change = four_level::Change::write(false);
+    for (start, bytes, address) in [(0x1800, 0x1000, 0x1800), (0x1000, 0x800, 0x1800), (0x1001, 0x1fff, 0x1001)] {
+        let range = VaRange::new(start, bytes);
+        let refused = Error::Misaligned { address, lg2: 12 };
+        for policy in [Unmap::everything(), Unmap::mapped()] {
+            assert_eq!(tree.unmap(&mut cx, range, policy).unwrap_err(), refused);
+        }
+        for policy in [Protect::everything(), Protect::mapped()] {
+            assert_eq!(tree.protect(&mut cx, range, &change, policy).unwrap_err(), refused);
+        }
+    }
+    for page in 0..4 {
+        assert!(tree.lookup(&arena, page * 0x1000).unwrap().attributes().write);
+    }
+}
