@@ -25,6 +25,7 @@ mod map;
 mod memory;
 mod page_table;
 mod pieces;
+mod plan;
 mod protect;
 mod reserve;
 mod span;

@@ -1,0 +1,191 @@
+//! What could stop a change of leaves, looked for before anything is changed.
+
+use crate::edit::{Edit, Job, Leaf};
+use crate::error::Error;
+use crate::format::{ChangeKind, Format, Level, Way, WordOf};
+use crate::memory::Memory;
+use crate::reserve::Need;
+use crate::span::{Span, index, low, slot_last, va};
+use crate::table::{Slots, Table};
+
+/// The state of a plan within one table.
+pub(crate) struct Plan<'a> {
+    span: Span,
+    /// The leaf whose parts have been counted last.
+    counted: Option<Span>,
+    need: &'a mut Need,
+}
+
+impl<'a> Plan<'a> {
+    /// Nothing counted yet for `span`.
+    pub(crate) fn new(span: Span, need: &'a mut Need) -> Self {
+        Self { span, counted: None, need }
+    }
+}
+
+/// Where a plan leaves a table's slots for one of the tables below.
+type Descent<L> = (Span, Table<<L as Level>::Below>);
+
+impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
+    /// Looks for what stops the change, and counts the tables that splits take.
+    pub(crate) fn plan<L: Level<Format = F>>(&self, table: Table<L>, span: Span, need: &mut Need) -> Result<(), Error> {
+        if L::IS_FLOOR {
+            return Ok(());
+        }
+        let mut plan = Plan::new(span, need);
+        if !L::HAS_TABLES {
+            return table.open(self.f, self.memory, |slots| self.plan_leaves(&slots, &mut plan))?;
+        }
+        let mut at = span.first;
+        loop {
+            let descent = table.open(self.f, self.memory, |slots| self.plan_slots(&slots, at, &mut plan))??;
+            let Some((below, child)) = descent else { return Ok(()) };
+            self.plan(child, below, plan.need)?;
+            if below.last == span.last {
+                return Ok(());
+            }
+            at = below.last + 1;
+        }
+    }
+
+    /// Plans in a table that can only have leaves.
+    #[inline]
+    pub(crate) fn plan_leaves<L: Level<Format = F>>(
+        &self,
+        slots: &Slots<'_, L>,
+        plan: &mut Plan<'_>,
+    ) -> Result<(), Error> {
+        let (f, Span { first, last }) = (self.f, plan.span);
+        if self.look_at_all {
+            for at in (first..=last).step_by(1 << L::shift(f)) {
+                let w = slots.get(index::<L>(f, at));
+                if L::is_leaf(f, w) {
+                    self.plan_leaf::<L>(w, at, plan)?;
+                } else if self.refuse_holes {
+                    return Err(hole::<L>(f, w, at));
+                }
+            }
+            return Ok(());
+        }
+        let stretch = slots.stretch(index::<L>(f, first), index::<L>(f, last));
+        if self.can_misfit
+            && let Some(number) = self.edit.misfit(f, &stretch)?
+        {
+            let at = first + ((number as u64) << L::shift(f));
+            return self.plan_leaf::<L>(slots.get(index::<L>(f, at)), at, plan);
+        }
+        if self.refuse_holes
+            && let Some(number) = stretch.find(|w| !L::is_leaf(f, w))
+        {
+            let at = first + ((number as u64) << L::shift(f));
+            return Err(hole::<L>(f, slots.get(index::<L>(f, at)), at));
+        }
+        // A leaf that is larger than its slot can stick out at either end.
+        if L::leaf_sizes(f) == crate::Sizes::one(L::shift(f)) {
+            return Ok(());
+        }
+        for at in [first, last & !low(L::shift(f))] {
+            let w = slots.get(index::<L>(f, at));
+            if L::is_leaf(f, w) {
+                self.plan_leaf::<L>(w, at, plan)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Plans in a table that can have tables below, from `at` to the next one.
+    fn plan_slots<L: Level<Format = F>>(
+        &self,
+        slots: &Slots<'_, L>,
+        mut at: u64,
+        plan: &mut Plan<'_>,
+    ) -> Result<Option<Descent<L>>, Error> {
+        let (f, last) = (self.f, plan.span.last);
+        let slot_mask = low(L::shift(f));
+        let look_at_all = self.look_at_all || self.can_misfit || self.refuse_holes;
+        loop {
+            let end = slot_last::<L>(f, at);
+            let is_covered = at & slot_mask == 0 && end <= last;
+            let w = slots.get_acquire(index::<L>(f, at));
+            if L::is_leaf(f, w) {
+                self.plan_leaf::<L>(w, at, plan)?;
+            } else if L::is_table(f, w) {
+                if look_at_all || !is_covered {
+                    return Ok(Some((Span { first: at, last: end.min(last) }, Table::below::<L>(f, w))));
+                }
+            } else if self.refuse_holes {
+                return Err(hole::<L>(f, w, at));
+            }
+            if end >= last {
+                return Ok(None);
+            }
+            // Of covered slots there is nothing to know, unless all are looked at.
+            at = if look_at_all { end + 1 } else { (end + 1).max(last & !slot_mask) };
+        }
+    }
+
+    /// Plans the change of one leaf.
+    fn plan_leaf<L: Level<Format = F>>(&self, w: F::Word, at: u64, plan: &mut Plan<'_>) -> Result<(), Error> {
+        let f = self.f;
+        let leaf = Leaf::of::<L>(f, w, at);
+        let va = va(f, leaf.span.first);
+        if !E::CLEARS {
+            let changed = self.edit.change::<L>(f, w)?;
+            if changed == w {
+                return Ok(());
+            }
+            self.check_fit::<L>(va, changed)?;
+        }
+        self.check_way(va, self.kind, self.way)?;
+        if leaf.is_within(plan.span) || plan.counted == Some(leaf.span) {
+            return Ok(());
+        }
+        if self.refuse_partial {
+            return Err(Error::PartialLeaf { va, size_lg2: leaf.size_lg2 });
+        }
+        self.check_way(va, ChangeKind::Size, f.way(ChangeKind::Size))?;
+        plan.counted = Some(leaf.span);
+        let part = leaf.part(plan.span);
+        if leaf.size_lg2 > L::shift(f) {
+            self.plan_apart::<L>(&leaf, part, plan.need)
+        } else {
+            self.plan_split::<L>(&leaf, part, plan.need)
+        }
+    }
+
+    /// Refuses a changed leaf word that is none any more.
+    pub(crate) fn check_fit<L: Level<Format = F>>(&self, va: crate::Va, changed: F::Word) -> Result<(), Error> {
+        if L::changes_fit(self.f) || L::is_leaf(self.f, changed) {
+            return Ok(());
+        }
+        Err(Error::Forbidden { va, level: L::NUMBER, word: changed.into() })
+    }
+
+    fn check_way(&self, va: crate::Va, kind: ChangeKind, way: Way) -> Result<(), Error> {
+        match way {
+            // What goes to absent is made absent and then flushed, whatever comes next.
+            Way::Break if self.live && kind != ChangeKind::Clear => Err(Error::BreakBeforeMake { va, kind }),
+            Way::Instruction if self.live => Err(Error::NeedsInstruction { va, kind }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether every leaf can say what it is to be changed to.
+pub(crate) fn can_say_all<L: Level, E: Edit<L::Format>>(edit: &E, f: L::Format) -> bool {
+    if L::IS_FLOOR {
+        return true;
+    }
+    let here = L::leaf_sizes(f).is_empty() || edit.can_say::<L>(f);
+    here && (!L::HAS_TABLES || can_say_all::<L::Below, E>(edit, f))
+}
+
+/// The error for a word that is neither leaf nor table, where there should be no hole.
+#[cold]
+fn hole<L: Level>(f: L::Format, w: WordOf<L>, at: u64) -> Error {
+    if L::is_absent(f, w) {
+        Error::Hole { va: va(f, at) }
+    } else {
+        Error::Reserved { va: va(f, at), level: L::NUMBER, word: w.into() }
+    }
+}
