@@ -35,7 +35,7 @@ impl Listing {
         self.code(self.symbol(name)?)
     }
 
-    /// That function and all that it calls, for people.
+    /// That function and all that it may call, for people.
     pub fn with_callees(&self, name: &str) -> String {
         let Some(first) = self.symbol(name) else { return format!("no function `{name}`\n") };
         let mut shown = vec![first];
@@ -44,7 +44,7 @@ impl Listing {
         while let Some(&symbol) = shown.get(next) {
             let code = self.code(symbol).unwrap_or_default();
             text += &format!("{symbol}:\n{}\n", code.join("\n"));
-            for called in code.iter().filter_map(|line| callee(line)) {
+            for called in code.iter().flat_map(|line| names(line)) {
                 if self.code(called).is_some() && !shown.contains(&called) {
                     shown.push(called);
                 }
@@ -66,11 +66,9 @@ impl Listing {
     }
 }
 
-/// The symbol that a line calls or continues in.
-fn callee(line: &str) -> Option<&str> {
-    let (operation, operand) = line.trim().split_once(char::is_whitespace)?;
-    let symbol = operand.trim().trim_start_matches('*').split(['@', '(']).next()?;
-    (operation.starts_with("call") || operation.starts_with("jmp")).then_some(symbol)
+/// What may be names of functions in a line: they are called, continued in, or kept in a register to be called later.
+fn names(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|sign: char| sign.is_whitespace() || "*@(),".contains(sign)).filter(|name| !name.is_empty())
 }
 
 /// How many instructions there are among `lines`.
