@@ -12,3 +12,8 @@ pub mod operations;
 pub mod words;
 
 pub use cases::{Case, Decided};
+
+/// The example of the README runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
