@@ -50,7 +50,6 @@ pub fn tour() -> Result<(), Error> {
     change(&mut table, &mut cx)?;
     println!("\nAfter a few changes, in {} table frames\n", arena.frames());
     print(&table, &cx);
-    drop(cx);
     println!("\n{flushes} flush requests");
     Ok(())
 }
