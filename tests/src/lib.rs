@@ -4,6 +4,7 @@
 //! file is tested with no new test code. [`words`] compares emitted code with the reference walker, word by word.
 //! [`operations`] compares sequences of operations with a plain map of VA to OA.
 
+#[deny(warnings)]
 pub mod cases;
 pub mod encodings;
 pub mod levels;
