@@ -16,6 +16,7 @@ pub mod model;
 pub mod parse;
 pub mod print;
 pub mod resolve;
+mod rust_name;
 pub mod span;
 pub mod tree;
 pub mod walk;

@@ -4,6 +4,7 @@
 use super::facts::{Facts, Subject};
 use super::meanings_once::is_choice;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::rust_name::upper_camel;
 use crate::tree::{Content, LayoutKind, Name};
 
 /// Types of the emitted module beside those of levels and enumerations.
@@ -32,17 +33,6 @@ pub(super) fn check(facts: &mut Facts<'_>) {
     types(facts);
     variants(facts);
     functions(facts);
-}
-
-/// A name in upper camel case, as types and variants are written.
-pub(super) fn upper_camel(name: &str) -> String {
-    let words = name.split('_').filter(|word| !word.is_empty());
-    words
-        .flat_map(|word| {
-            let mut letters = word.chars();
-            letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters)
-        })
-        .collect()
 }
 
 /// Levels and attributes that are enumerations become types of the module; layouts are told apart in its documentation.
@@ -176,7 +166,7 @@ fn module_name(facts: &mut Facts<'_>, name: &Name, taken: &str, what: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{RUST_WORDS, upper_camel};
+    use super::{MODULE_TYPES, RUST_WORDS, upper_camel};
 
     #[test]
     fn names_are_written_as_types() {
@@ -189,5 +179,27 @@ mod tests {
     #[test]
     fn words_of_rust_are_sorted_and_distinct() {
         assert!(RUST_WORDS.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+
+    #[test]
+    fn every_type_that_a_module_needs_for_itself_is_known() {
+        for builtin in ptgen_formats::FORMATS {
+            let compiled = crate::compile_proven(builtin.file, builtin.text);
+            let description = compiled.formats().find(|it| it.name.value == builtin.name).expect("it is in its file");
+            let family = crate::bind(description, &crate::binding::Binding::default()).expect("the usual binding");
+            let text =
+                crate::emit::expand(&family, &crate::emit::Options::default()).expect("it is expanded").to_string();
+            let levels = description.levels.iter().map(|it| upper_camel(&it.node.name.value));
+            let choices = description.attributes.iter().flat_map(|it| &it.node.names).map(|it| upper_camel(&it.value));
+            let own: Vec<String> = levels.chain(choices).collect();
+            let words: Vec<&str> = text.split_whitespace().collect();
+            for pair in words.windows(2).filter(|pair| ["struct", "enum", "type"].contains(&pair[0])) {
+                let name = pair[1].trim_end_matches([';', '(', '{', '<']);
+                // Associated types stand after `type` as well; the traits' own names are no types of the module.
+                let associated = pair[0] == "type" && ["Word", "Below", "Target"].contains(&name);
+                let is_known = own.iter().any(|it| it == name) || MODULE_TYPES.contains(&name) || associated;
+                assert!(is_known, "{} emits a type `{name}` that no check keeps free", builtin.name);
+            }
+        }
     }
 }

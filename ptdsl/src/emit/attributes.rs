@@ -8,8 +8,9 @@ use super::expr::Expr;
 use super::leaf::{choice_type, integer};
 use super::leaves::all_coupled_groups;
 use super::plan::{Attribute, Plan};
-use super::show::{camel, decimal, name};
+use super::show::{decimal, name};
 use crate::model::AttributeKind;
+use crate::rust_name::upper_camel;
 
 /// All of them.
 pub(crate) fn attributes(plan: &Plan<'_>) -> TokenStream {
@@ -39,7 +40,7 @@ fn slots(plan: &Plan<'_>) -> Vec<Slot> {
             AttributeKind::Number(bits) => (name(integer(*bits)).into_token_stream(), quote!(0)),
             AttributeKind::Choice { names, .. } => {
                 let of = name(&choice_type(&attribute.name));
-                let first = name(&camel(names.first().map_or("", |name| &name.name)));
+                let first = name(&upper_camel(names.first().map_or("", |name| &name.name)));
                 (of.to_token_stream(), quote!(#of::#first))
             }
         };
@@ -234,7 +235,7 @@ fn choice(plan: &Plan<'_>, attribute: &Attribute) -> TokenStream {
     let variants = names.iter().map(|choice| {
         let own = docs::sentence(&choice.docs);
         let own = if own.is_empty() { format!("`{}`.", choice.name) } else { own };
-        let (docs, variant) = (docs::line(&own), name(&camel(&choice.name)));
+        let (docs, variant) = (docs::line(&own), name(&upper_camel(&choice.name)));
         let number = (!*other).then(|| decimal(choice.numbers.first().copied().unwrap_or(0)));
         let number = number.map(|number| quote!(= #number));
         quote!(#docs #variant #number)
@@ -247,7 +248,7 @@ fn choice(plan: &Plan<'_>, attribute: &Attribute) -> TokenStream {
         .iter()
         .map(|choice| {
             let numbers = choice.numbers.iter().map(|number| decimal(*number));
-            let variant = name(&camel(&choice.name));
+            let variant = name(&upper_camel(&choice.name));
             quote!(#(#numbers)|* => Self::#variant)
         })
         .collect();
@@ -255,13 +256,14 @@ fn choice(plan: &Plan<'_>, attribute: &Attribute) -> TokenStream {
         let cast = (integer(*bits) != "u64").then(|| quote!(as #number));
         of_number.push(quote!(_ => Self::Other(number #cast)));
     } else if let (Some(last), Some(choice)) = (of_number.last_mut(), names.last()) {
-        let variant = name(&camel(&choice.name));
+        let variant = name(&upper_camel(&choice.name));
         *last = quote!(_ => Self::#variant);
     }
     let mut numbers: Vec<TokenStream> = names
         .iter()
         .map(|choice| {
-            let (variant, number) = (name(&camel(&choice.name)), decimal(choice.numbers.first().copied().unwrap_or(0)));
+            let (variant, number) =
+                (name(&upper_camel(&choice.name)), decimal(choice.numbers.first().copied().unwrap_or(0)));
             quote!(Self::#variant => #number)
         })
         .collect();

@@ -332,7 +332,7 @@ fn ways(plan: &Plan<'_>) -> TokenStream {
     let krate = plan.krate();
     let mut groups: Vec<(Expr, Vec<TokenStream>)> = Vec::new();
     for kind in Change::ALL {
-        let variant = name(&super::show::camel(kind.name()));
+        let variant = name(&crate::rust_name::upper_camel(kind.name()));
         let pattern = quote!(#krate::ChangeKind::#variant);
         let way = way_of_kind(plan, kind);
         match groups.iter_mut().find(|(known, _)| *known == way) {

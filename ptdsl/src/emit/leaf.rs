@@ -21,7 +21,7 @@ pub(crate) fn integer(bits: u32) -> &'static str {
 
 /// The name of the type of a choice.
 pub(crate) fn choice_type(attribute: &str) -> String {
-    super::show::camel(attribute)
+    crate::rust_name::upper_camel(attribute)
 }
 
 /// How a layout says an attribute.
@@ -134,7 +134,7 @@ fn choice(format: &Format, attribute: &Attribute, number: Expr) -> Expr {
     for name in own {
         let numbers: Vec<String> = name.numbers.iter().map(u128::to_string).collect();
         patterns.push(numbers.join(" | "));
-        operands.push(Expr::var(format!("{of}::{}", super::show::camel(&name.name))));
+        operands.push(Expr::var(format!("{of}::{}", crate::rust_name::upper_camel(&name.name))));
     }
     if *other {
         patterns.push("number".into());
@@ -159,7 +159,7 @@ pub(crate) fn neutral(attribute: &Attribute) -> Expr {
         AttributeKind::Choice { .. } => Expr::var(format!(
             "{}::{}",
             choice_type(&attribute.name),
-            super::show::camel(neutral_name(&attribute.kind))
+            crate::rust_name::upper_camel(neutral_name(&attribute.kind))
         )),
     }
 }
@@ -375,7 +375,7 @@ fn own_numbers<'n>(attribute: &Attribute, group: &Group, names: impl Iterator<It
     let mut operands = vec![Expr::var(format!("a.{}", attribute.name))];
     for name in names {
         let number = group.values.iter().find(|(_, meaning)| meaning.iter().any(|known| known == name));
-        patterns.push(format!("{of}::{}", super::show::camel(name)));
+        patterns.push(format!("{of}::{}", crate::rust_name::upper_camel(name)));
         operands.push(Expr::Number(number.map_or(u128::from(u64::MAX), |(number, _)| *number)));
     }
     if other {

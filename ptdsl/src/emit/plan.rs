@@ -10,10 +10,10 @@ use quote::quote;
 use super::expr::Expr;
 use super::leaf::Said;
 use super::merge::{Dim, Space};
-use super::show::camel;
 use super::{Options, scatter};
 use crate::binding::Family;
 use crate::model::{self, AttributeKind, Combine, Layout, LayoutKind, Source};
+use crate::rust_name::upper_camel;
 
 /// A family and what is emitted for it.
 pub(crate) struct Plan<'a> {
@@ -286,7 +286,7 @@ fn levels(family: &Family) -> Vec<Level> {
     let all = family.members.iter().map(|member| used(&member.format)).max_by_key(Vec::len).unwrap_or_default();
     all.into_iter()
         .map(|name| Level {
-            type_name: camel(&name),
+            type_name: upper_camel(&name),
             at: family
                 .members
                 .iter()

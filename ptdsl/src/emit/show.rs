@@ -201,19 +201,6 @@ pub(crate) fn path(text: &str) -> TokenStream {
     tokens
 }
 
-/// `write_back` as `WriteBack`.
-pub(crate) fn camel(text: &str) -> String {
-    let mut shown = String::new();
-    for part in text.split('_') {
-        let mut letters = part.chars();
-        if let Some(first) = letters.next() {
-            shown.extend(first.to_uppercase());
-            shown.push_str(letters.as_str());
-        }
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
     use quote::ToTokens;
@@ -227,12 +214,6 @@ mod tests {
         assert_eq!(hexadecimal(0x1_ffff), "0x0001_ffff");
         assert_eq!(hexadecimal(0xf_ffff_ffff_f000), "0x000f_ffff_ffff_f000");
         assert_eq!(hexadecimal(1 << 100).len(), 2 + 32 + 7);
-    }
-
-    #[test]
-    fn names_change_case() {
-        assert_eq!(camel("write_back"), "WriteBack");
-        assert_eq!(camel("pml4"), "Pml4");
     }
 
     #[test]

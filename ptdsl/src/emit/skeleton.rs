@@ -9,9 +9,10 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 
 use super::leaf::integer;
-use super::show::{camel, name};
+use super::show::name;
 use super::{Options, docs};
 use crate::resolve::{Description, Layout};
+use crate::rust_name::upper_camel;
 use crate::tree::{Content, LayoutKind, Place};
 
 /// What is known of a broken format: names, each once.
@@ -50,7 +51,7 @@ pub fn skeleton(options: &Options, description: Option<&Description>) -> TokenSt
 fn names(description: &Description) -> Names {
     let mut names = Names::default();
     for level in &description.levels {
-        let level = camel(&level.node.name.value);
+        let level = upper_camel(&level.node.name.value);
         if !names.levels.contains(&level) {
             names.levels.push(level);
         }
@@ -69,7 +70,8 @@ fn names(description: &Description) -> Names {
         let own: Vec<&String> = attribute.node.names.iter().map(|name| &name.value).collect();
         let values = attribute.node.values.iter().flat_map(|value| &value.names).map(|name| &name.value);
         let values = values.filter(|value| !own.contains(value) && *value != "none" && *value != "reserved");
-        let values: BTreeSet<String> = values.map(|value| camel(value)).filter(|value| is_usable(value)).collect();
+        let values: BTreeSet<String> =
+            values.map(|value| upper_camel(value)).filter(|value| is_usable(value)).collect();
         match own.first() {
             Some(of) if !values.is_empty() => {
                 names.choices.entry((*of).clone()).or_default().extend(values);
@@ -82,7 +84,7 @@ fn names(description: &Description) -> Names {
     names.decided.extend(description.parameters.iter().map(|parameter| parameter.node.name.value.clone()));
     // What is no identifier is one of the errors.
     names.attributes.retain(|name, _| is_usable(name) && name != "software");
-    names.choices.retain(|name, _| is_usable(&camel(name)));
+    names.choices.retain(|name, _| is_usable(&upper_camel(name)));
     names.decided.retain(|name| is_usable(name));
     names.root.retain(|name| is_usable(name));
     names.levels.retain(|name| is_usable(name));
@@ -137,7 +139,7 @@ fn types(krate: &TokenStream, names: &Names) -> TokenStream {
     });
     let choices = names.choices.iter().map(|(of, variants)| {
         let (of, variants) =
-            (name(&camel(of)), variants.iter().filter(|it| *it != "Other").map(|variant| name(variant)));
+            (name(&upper_camel(of)), variants.iter().filter(|it| *it != "Other").map(|variant| name(variant)));
         quote! {
             #derives
             pub enum #of { #(#variants,)* Other(u64) }
@@ -157,7 +159,7 @@ fn said(krate: &TokenStream, names: &Names) -> TokenStream {
         .iter()
         .map(|(field, bits)| match (names.choices.contains_key(field), bits) {
             (true, _) => {
-                let of = name(&camel(field));
+                let of = name(&upper_camel(field));
                 (name(field), quote!(#of), quote!(#of::Other(0)))
             }
             (_, 0 | 1) => (name(field), quote!(bool), quote!(false)),
