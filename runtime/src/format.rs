@@ -73,6 +73,13 @@ pub trait Format: Copy + Eq + Hash + fmt::Debug + Send + Sync + 'static {
         !Self::Word::ZERO
     }
 
+    /// Whether machines may walk the tables without looking into the caches, so that what is stored in tables has to be
+    /// cleaned out of the caches before a machine sees it.
+    #[inline]
+    fn cleans(self) -> bool {
+        false
+    }
+
     /// Calls `visitor` with the level of the root. The one place where a root chosen at run time costs a branch.
     fn root<V: RootVisitor<Self>>(self, visitor: V) -> V::Output;
 
@@ -105,6 +112,12 @@ pub trait Format: Copy + Eq + Hash + fmt::Debug + Send + Sync + 'static {
     fn table_address(self, w: Self::Word) -> u64 {
         let _ = w;
         0
+    }
+
+    /// [`Level::table_software`], of levels that have tables.
+    #[inline]
+    fn table_software(self) -> Self::Word {
+        Self::Word::ZERO
     }
 
     /// [`Level::limit`].
@@ -288,6 +301,12 @@ pub trait Level: Sized + 'static {
     #[inline]
     fn table_address(f: Self::Format, w: WordOf<Self>) -> u64 {
         f.table_address(w)
+    }
+
+    /// The bits of a table word that the machine ignores and leaves to software.
+    #[inline]
+    fn table_software(f: Self::Format) -> WordOf<Self> {
+        if Self::HAS_TABLES { f.table_software() } else { <WordOf<Self> as Word>::ZERO }
     }
 
     /// What a leaf below the table word `w` may still say, given `limits` from above.

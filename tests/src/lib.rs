@@ -1,12 +1,14 @@
 //! What has to hold for every format, written once.
 //!
 //! [`cases`] lists every format under several bindings; it is written by the build script from the format files, so a new
-//! file is tested with no new test code. [`words`] compares emitted code with the reference walker, word by word.
+//! file is tested with no new test code. [`words`] compares emitted code with the reference walker, word by word, [`facts`]
+//! compares what it says about whole levels.
 //! [`operations`] compares sequences of operations with a plain map of VA to OA.
 
 #[deny(warnings)]
 pub mod cases;
 pub mod encodings;
+pub mod facts;
 pub mod levels;
 pub mod machine;
 pub mod operations;

@@ -5,7 +5,7 @@ use std::sync::Once;
 
 use proptest::test_runner::{Config, TestRunner};
 use ptgen_tests::operations::{Run, steps};
-use ptgen_tests::{encodings, levels, words};
+use ptgen_tests::{encodings, facts, levels, words};
 
 /// How many fillings of tables are compared for each value of a format.
 const FILLINGS: u64 = 6;
@@ -23,6 +23,13 @@ macro_rules! conforms {
             fn geometry_is_that_of_the_model() {
                 for (format, decided) in case::values() {
                     geometry(format, &case::CASE.model(&decided), decided.range);
+                }
+            }
+
+            #[test]
+            fn software_bits_and_cleaning_are_those_of_the_model() {
+                for (format, decided) in case::values() {
+                    facts::compare(format, &case::CASE.model(&decided), decided.range);
                 }
             }
 

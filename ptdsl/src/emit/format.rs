@@ -178,6 +178,10 @@ fn implementation(plan: &Plan<'_>, common: &TokenStream) -> TokenStream {
     if global != Expr::Bool(true) {
         methods.extend(simple("has_global", &[itself()], &quote!(bool), &global));
     }
+    let cleans = merged(&|format| Expr::Bool(format.update.clean));
+    if cleans != Expr::Bool(false) {
+        methods.extend(simple("cleans", &[itself()], &quote!(bool), &cleans));
+    }
     let root = on_self(plan.merged(|format| {
         let root = &format.levels[format.ranges[plan.family.range].root].name;
         let found = plan.levels.iter().find(|level| level.name == *root);

@@ -15,12 +15,13 @@ use super::words::{self, class, w};
 use crate::model::{Format, Layout, LayoutKind};
 
 /// Methods that a level leaves to the format if it says nothing of its own.
-const COMMON: [&str; 14] = [
+const COMMON: [&str; 15] = [
     "is_absent",
     "payload_mask",
     "is_table",
     "table",
     "table_address",
+    "table_software",
     "limit",
     "attributes",
     "template",
@@ -216,11 +217,16 @@ fn tables(plan: &Plan<'_>, level: &Level) -> Vec<Method> {
     });
     let limit = plan.at_level(level, |format, place| words::limit(plan, format, place));
     let usual = limit == Expr::var("limits");
+    let software = plan.at_level(level, |format, place| {
+        Expr::Bits(plan.table(format, place).map_or(0, |(_, layout)| layout.software))
+    });
+    let no_software = software == Expr::Bits(0);
     let (seen, limits) = (vec![word(plan, "w")], vec![word(plan, "limits"), word(plan, "w")]);
     vec![
         Method::simple("is_table", seen.clone(), quote!(bool), &is_table),
         Method::simple("table", vec![("address", quote!(u64))], plan.word(), &table),
         Method::simple("table_address", seen, quote!(u64), &address),
+        Method::simple("table_software", Vec::new(), plan.word(), &software).usual(no_software),
         Method::simple("limit", limits, plan.word(), &limit).usual(usual),
     ]
 }

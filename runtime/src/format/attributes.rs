@@ -7,6 +7,12 @@ pub trait Attributes: Copy + Eq + fmt::Debug + Default + Send + Sync + 'static {
     /// What there is, in the order of the format file.
     const FIELDS: &'static [AttributeInfo];
 
+    /// Which of [`FIELDS`](Self::FIELDS) has this name, if any.
+    #[must_use]
+    fn index(name: &str) -> Option<usize> {
+        AttributeInfo::index(Self::FIELDS, name)
+    }
+
     /// The value of `FIELDS[index]`: 0 or 1, the number, or the number written for the choice. 0 past the end.
     fn get(&self, index: usize) -> u64;
 
@@ -93,11 +99,32 @@ impl AttributeInfo {
         Self { name, kind: AttributeKind::Number(bits) }
     }
 
+    /// Which of `fields` has this name, if any; at compile time, too.
+    #[must_use]
+    pub const fn index(fields: &[Self], name: &str) -> Option<usize> {
+        let mut place = 0;
+        while place < fields.len() {
+            if is_same(fields[place].name.as_bytes(), name.as_bytes()) {
+                return Some(place);
+            }
+            place += 1;
+        }
+        None
+    }
+
     /// One name of a list.
     #[must_use]
     pub const fn choice(name: &'static str, names: &'static [(&'static str, u64)]) -> Self {
         Self { name, kind: AttributeKind::Choice(names) }
     }
+}
+
+const fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let mut place = 0;
+    while place < one.len() && place < other.len() && one[place] == other[place] {
+        place += 1;
+    }
+    place == one.len() && place == other.len()
 }
 
 /// The values of an attribute.
@@ -132,4 +159,21 @@ pub struct Unencodable {
 impl Unencodable {
     /// What a level without leaves says.
     pub const NO_LEAF: Self = Self { attribute: "leaf" };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::AttributeInfo;
+
+    #[test]
+    fn attributes_are_found_by_their_whole_name() {
+        const FIELDS: [AttributeInfo; 3] =
+            [AttributeInfo::flag("write"), AttributeInfo::flag("user_write"), AttributeInfo::number("key", 4)];
+        const KEY: Option<usize> = AttributeInfo::index(&FIELDS, "key");
+        assert_eq!(KEY, Some(2));
+        assert_eq!(AttributeInfo::index(&FIELDS, "user_write"), Some(1));
+        for unknown in ["", "writ", "write_", "user"] {
+            assert_eq!(AttributeInfo::index(&FIELDS, unknown), None, "{unknown}");
+        }
+    }
 }
