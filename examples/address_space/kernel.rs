@@ -1,6 +1,8 @@
 //! Part one: five levels, built and changed.
 
-use ptgen::{Arena, Context, Error, FlushRequest, Frames, Leaves, Memory, Protect, Tlb, Unmap, VaRange, pagetable};
+use ptgen::{
+    Arena, Callback, Context, Error, FlushRequest, Frames, Leaves, Memory, Protect, Tlb, Unmap, VaRange, pagetable,
+};
 
 use crate::print::print;
 
@@ -40,7 +42,7 @@ pub fn tour() -> Result<(), Error> {
     let mut words = vec![0_u64; 64 * 512]; // memory for tables: 64 frames, at 1 GiB
     let arena = Arena::new(GIB, &mut words);
     let mut flushes = 0;
-    let mut cx = Context::new(&arena, &arena, |_: &FlushRequest| flushes += 1);
+    let mut cx = Context::new(&arena, &arena, Callback(|_: &FlushRequest| flushes += 1));
 
     let mut table = PageTable::new(&mut cx)?;
     build(&mut table, &mut cx)?;

@@ -33,6 +33,11 @@ impl<M, A, T> Context<M, A, T> {
     pub const fn new(memory: M, frames: A, tlb: T) -> Self {
         Self { memory, frames, tlb }
     }
+
+    /// The same memory and the same TLBs, with other frames: a reservation, say, for where nothing may be allocated.
+    pub const fn with_frames<B>(&mut self, frames: B) -> Context<&M, B, &mut T> {
+        Context { memory: &self.memory, frames, tlb: &mut self.tlb }
+    }
 }
 
 // SAFETY: everything is left to the memory inside, which keeps the promises.
@@ -48,6 +53,11 @@ unsafe impl<M: Memory, A, T> Memory for Context<M, A, T> {
     ) -> Result<R, MemoryError> {
         // SAFETY: the caller's promise is the one that is asked for.
         unsafe { self.memory.with::<W, R>(address, count_lg2, use_words) }
+    }
+
+    #[inline]
+    fn clean(&self, address: Oa, bytes: u64) {
+        self.memory.clean(address, bytes);
     }
 
     #[inline]

@@ -48,6 +48,16 @@ pub enum Error {
         /// Such an address.
         va: Va,
     },
+    /// The range is not all within the one that the caller may change.
+    NotInRange {
+        /// The range.
+        range: VaRange,
+    },
+    /// The table is another root's: what is below it is not changed through this one.
+    Borrowed {
+        /// The first address that it translates.
+        va: Va,
+    },
     /// No more frames for tables.
     OutOfFrames,
     /// Only a part of a leaf is in the range, and the policy refuses to split it, or the format cannot say its parts.
@@ -181,6 +191,8 @@ impl fmt::Display for Error {
             Self::Reversed { range } => write!(out, "the range {range} ends before it starts"),
             Self::OutOfRange { oa, last } => write!(out, "output address {oa} is beyond the last one, {last}"),
             Self::NotCanonical { va } => write!(out, "the tables do not translate {va}"),
+            Self::NotInRange { range } => write!(out, "{range} is not within the range that may be changed here"),
+            Self::Borrowed { va } => write!(out, "the table for {va} is another root's"),
             Self::OutOfFrames => write!(out, "no more frames for tables"),
             Self::PartialLeaf { va, size_lg2 } => {
                 write!(out, "only a part of the leaf of {} at {va} is in the range", Size(*size_lg2))

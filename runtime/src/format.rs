@@ -303,7 +303,8 @@ pub trait Level: Sized + 'static {
         f.table_address(w)
     }
 
-    /// The bits of a table word that the machine ignores and leaves to software.
+    /// The bits of a table word that the machine ignores and leaves to software. The engine uses the two lowest: the first
+    /// says that the table is pinned, the second that it is another root's.
     #[inline]
     fn table_software(f: Self::Format) -> WordOf<Self> {
         if Self::HAS_TABLES { f.table_software() } else { <WordOf<Self> as Word>::ZERO }
@@ -422,6 +423,14 @@ pub trait Level: Sized + 'static {
     #[inline]
     fn hardware_done(f: Self::Format) -> WordOf<Self> {
         Self::hardware(f)
+    }
+
+    /// What the slot of the leaf word `w` holds while the size of the leaf changes in a live table of a format whose rule
+    /// for that is [`Way::Break`]: an absent word, or a leaf word of the same translation that no TLB keeps.
+    #[inline]
+    fn held(f: Self::Format, w: WordOf<Self>) -> WordOf<Self> {
+        let _ = w;
+        Self::empty(f)
     }
 
     /// How many bits an absent word has for the client.

@@ -10,9 +10,9 @@
 use crate::address::Oa;
 use crate::error::MemoryError;
 use crate::format::{Format, Level, RootVisitor};
-use crate::frames::Frames;
+use crate::frames::{Frame, Frames};
 use crate::memory::Memory;
-use crate::reserve::geometry;
+use crate::reserve::shape;
 use crate::span::low;
 use crate::table::Table;
 
@@ -174,10 +174,9 @@ pub(crate) fn free_subtree<L: Level, M: Memory, A: Frames>(
             slot = at + 1;
         }
     }
-    let (bytes_lg2, align_lg2) = geometry::<L>(f);
     // SAFETY: the frame was allocated for a table of this level. It is linked nowhere any more, and the caller has
     // flushed what could still have it, or has been told that nobody does.
-    unsafe { frames.free(table.address(), bytes_lg2, align_lg2) };
+    frames.free(unsafe { Frame::new(table.address(), shape::<L>(f)) });
     Ok(())
 }
 

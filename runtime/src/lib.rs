@@ -11,7 +11,10 @@
 #![no_std]
 
 mod address;
+mod alarm;
+mod atomic;
 mod context;
+mod delegate;
 mod edit;
 mod emitted;
 mod entry;
@@ -27,10 +30,12 @@ mod page_table;
 mod pieces;
 mod plan;
 mod protect;
+mod range_mut;
 mod reserve;
 mod span;
 mod split;
 mod table;
+mod tlb;
 mod translate;
 mod tree;
 mod unmap;
@@ -42,16 +47,18 @@ pub use context::Context;
 pub use entry::{Entry, EntryKind};
 pub use error::{Error, Fault, FaultKind, MemoryError, MemoryReason};
 pub use floor::Floor;
-pub use flush::{FlushRequest, NoTlb, Tlb, Unflushed};
+pub use flush::{Exchange, FlushRequest, Flushed, NoTlb, Scope, Tlb, Unflushed};
 pub use format::{
     Access, AttributeInfo, AttributeKind, Attributes, AttributesOf, Bits, Change, ChangeKind, ChangeOf, Format, Level,
     LevelInfo, PatchOf, RootVisitor, Sizes, Unencodable, Way, WordOf,
 };
-pub use frames::{Bump, Frames, NoFrames, Quota, Stack};
+pub use frames::{Bump, Frame, Frames, NoFrames, Quota, Stack, TableShape};
 pub use map::Leaves;
 pub use memory::{Arena, DirectMap, Guest, Identity, Memory, Window};
 pub use page_table::PageTable;
 pub use protect::Protect;
+pub use range_mut::RangeMut;
+pub use tlb::Callback;
 pub use translate::Mapping;
 pub use tree::{Tree, Use};
 pub use unmap::{Holes, Partial, Tables, Unmap};

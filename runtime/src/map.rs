@@ -1,15 +1,18 @@
 //! Making translations.
 
 use crate::address::{Oa, VaRange};
+use crate::alarm::Place;
+use crate::context::Context;
 use crate::error::Error;
-use crate::flush::{Unflushed, request};
+use crate::flush::{Tlb, Unflushed};
 use crate::format::{ChangeKind, Format, Level, RootVisitor, Sizes, Unencodable, Way};
 use crate::frames::Frames;
 use crate::garbage::Garbage;
 use crate::memory::Memory;
 use crate::pieces::{Piece, fill, fill_new, piece};
+use crate::range_mut::{RangeMut, Target};
 use crate::reserve::{Need, Reserve};
-use crate::span::{Span, all_sizes, check_aligned, index, length_lg2, low, slot_last, span, va};
+use crate::span::{Span, all_sizes, check_aligned, index, length_lg2, low, slot_last, va};
 use crate::table::{NewTable, Slots, Table};
 
 /// Of which leaves a mapping is made.
@@ -24,42 +27,63 @@ pub enum Leaves {
     ),
 }
 
-/// `map` below a root.
-pub(crate) struct Map<'a, F: Format, M, A> {
-    pub(crate) f: F,
-    pub(crate) memory: &'a M,
-    pub(crate) frames: &'a mut A,
-    pub(crate) live: bool,
-    pub(crate) root: Oa,
-    pub(crate) range: VaRange,
-    pub(crate) oa: Oa,
-    pub(crate) attributes: &'a F::Attributes,
-    pub(crate) leaves: Leaves,
+impl<F: Format> RangeMut<'_, F> {
+    /// Translates `range` to `oa` and up. Nothing may be there yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] says what is in the way; nothing has been changed then.
+    #[inline]
+    #[cfg_attr(debug_assertions, track_caller)]
+    pub fn map<M: Memory, A: Frames, T: Tlb>(
+        &mut self,
+        cx: &mut Context<M, A, T>,
+        range: impl Into<VaRange>,
+        oa: impl Into<Oa>,
+        attributes: &F::Attributes,
+        leaves: Leaves,
+    ) -> Result<Unflushed<F>, Error> {
+        let (target, place) = (self.target, Place::of_caller());
+        target.f.root(Map { target, place, cx, range: range.into(), oa: oa.into(), attributes, leaves })
+    }
 }
 
-impl<F: Format, M: Memory, A: Frames> RootVisitor<F> for Map<'_, F, M, A> {
+/// `map` below a root.
+struct Map<'a, F: Format, M, A, T> {
+    target: Target<F>,
+    place: Place,
+    cx: &'a mut Context<M, A, T>,
+    range: VaRange,
+    oa: Oa,
+    attributes: &'a F::Attributes,
+    leaves: Leaves,
+}
+
+impl<F: Format, M: Memory, A: Frames, T: Tlb> RootVisitor<F> for Map<'_, F, M, A, T> {
     type Output = Result<Unflushed<F>, Error>;
 
     fn visit<L: Level<Format = F>>(self) -> Self::Output {
-        let Self { f, memory, frames, .. } = self;
-        let Some(span) = span::<L>(f, self.range)? else { return Ok(Unflushed::nothing(f)) };
+        let Target { f, reach, .. } = self.target;
+        let Context { memory, frames, .. } = self.cx;
+        let memory = &*memory;
+        let Some(span) = self.target.span::<L>(self.range)? else { return Ok(Unflushed::nothing(f)) };
         let oa = self.oa.get();
         check_output(f, span, oa)?;
         let sizes = sizes::<L>(f, self.attributes, self.leaves)?;
         let delta = oa.wrapping_sub(span.first);
         let sizes = congruent(f, sizes, span, oa, delta)?;
         let way = f.way(ChangeKind::Fill);
-        if self.live && way == Way::Instruction {
+        if reach.is_live() && way == Way::Instruction {
             return Err(Error::NeedsInstruction { va: va(f, span.first), kind: ChangeKind::Fill });
         }
 
         let job = Job { f, memory, attributes: self.attributes, sizes, delta };
-        let root = Table::<L>::at(self.root);
+        let root = Table::<L>::at(self.target.root);
         memory.begin();
         let tables = !job.at_once(root, span)? && job.in_two_steps(root, span, frames)?;
-        let flush = self.live && way != Way::Lazy;
-        let request = flush.then(|| request::<L>(f, self.range, sizes, tables));
-        Ok(Unflushed::new(f, request, Garbage::NONE))
+        let flush = reach.is_live() && way != Way::Lazy;
+        let request = flush.then(|| reach.request(f, self.range, sizes, tables));
+        Ok(Unflushed::new(f, request, Garbage::NONE, self.place))
     }
 }
 

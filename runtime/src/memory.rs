@@ -49,6 +49,15 @@ pub unsafe trait Memory {
         use_words: impl FnOnce(&[W::Atomic]) -> R,
     ) -> Result<R, MemoryError>;
 
+    /// Writes what stands in the `bytes` bytes at `address` back to where a walker sees it that does not look into
+    /// caches. Called only for formats whose walkers do not ([`Format::cleans`](crate::Format::cleans)): for a new table
+    /// before it is linked, and for an entry after it was written. Returns when later stores come after it for the
+    /// walker.
+    #[inline]
+    fn clean(&self, address: Oa, bytes: u64) {
+        let _ = (address, bytes);
+    }
+
     /// An operation starts. What a memory counts per operation starts anew.
     #[inline]
     fn begin(&self) {}
@@ -72,6 +81,11 @@ unsafe impl<M: Memory + ?Sized> Memory for &M {
     ) -> Result<R, MemoryError> {
         // SAFETY: the caller's promise is the one that is asked for.
         unsafe { (**self).with::<W, R>(address, count_lg2, use_words) }
+    }
+
+    #[inline]
+    fn clean(&self, address: Oa, bytes: u64) {
+        (**self).clean(address, bytes);
     }
 
     #[inline]

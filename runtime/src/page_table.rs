@@ -112,12 +112,13 @@ pub trait PageTable: Sized {
         self.tree().walk(memory, range, visitor)
     }
 
-    /// Translates `range` to `oa` and up: [`Tree::map`].
+    /// Translates `range` to `oa` and up: [`RangeMut::map`](crate::RangeMut::map).
     ///
     /// # Errors
     ///
     /// [`Error`] says what is in the way; nothing has been changed then.
-    fn map<M: Memory, A: Frames, T>(
+    #[cfg_attr(debug_assertions, track_caller)]
+    fn map<M: Memory, A: Frames, T: Tlb>(
         &mut self,
         cx: &mut Context<M, A, T>,
         range: impl Into<VaRange>,
@@ -128,12 +129,13 @@ pub trait PageTable: Sized {
         self.tree_mut().map(cx, range, oa, attributes, leaves)
     }
 
-    /// Empties `range`: [`Tree::unmap`].
+    /// Empties `range`: [`RangeMut::unmap`](crate::RangeMut::unmap).
     ///
     /// # Errors
     ///
     /// [`Error`] says what `policy` or the format forbids; nothing has been changed then.
-    fn unmap<M: Memory, A: Frames, T>(
+    #[cfg_attr(debug_assertions, track_caller)]
+    fn unmap<M: Memory, A: Frames, T: Tlb>(
         &mut self,
         cx: &mut Context<M, A, T>,
         range: impl Into<VaRange>,
@@ -142,12 +144,13 @@ pub trait PageTable: Sized {
         self.tree_mut().unmap(cx, range, policy)
     }
 
-    /// Changes what the leaves in `range` say: [`Tree::protect`].
+    /// Changes what the leaves in `range` say: [`RangeMut::protect`](crate::RangeMut::protect).
     ///
     /// # Errors
     ///
     /// [`Error`] says what `policy` or the format forbids; nothing has been changed then.
-    fn protect<M: Memory, A: Frames, T>(
+    #[cfg_attr(debug_assertions, track_caller)]
+    fn protect<M: Memory, A: Frames, T: Tlb>(
         &mut self,
         cx: &mut Context<M, A, T>,
         range: impl Into<VaRange>,

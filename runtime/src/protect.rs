@@ -1,13 +1,16 @@
 //! Changing attributes.
 
-use crate::address::{Oa, VaRange};
+use crate::address::VaRange;
+use crate::alarm::Place;
+use crate::context::Context;
 use crate::edit::{Edit, Job};
 use crate::error::Error;
-use crate::flush::{Unflushed, request};
+use crate::flush::{Tlb, Unflushed};
 use crate::format::{ChangeKind, Format, Level, RootVisitor, Unencodable, Way, WordOf};
 use crate::frames::Frames;
 use crate::memory::Memory;
-use crate::span::{all_sizes, check_aligned, span};
+use crate::range_mut::{RangeMut, Target};
+use crate::span::{all_sizes, check_aligned};
 use crate::table::{Slot, Slots, Table};
 use crate::unmap::{Holes, Partial};
 use crate::word::Word;
@@ -115,24 +118,45 @@ impl<F: Format> Edit<F> for Patch<'_, F> {
     }
 }
 
-/// `protect` below a root.
-pub(crate) struct ProtectAt<'a, F: Format, M, A> {
-    pub(crate) f: F,
-    pub(crate) memory: &'a M,
-    pub(crate) frames: &'a mut A,
-    pub(crate) live: bool,
-    pub(crate) root: Oa,
-    pub(crate) range: VaRange,
-    pub(crate) change: &'a F::Change,
-    pub(crate) policy: Protect,
+impl<F: Format> RangeMut<'_, F> {
+    /// Changes what the leaves in `range` say.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] says what `policy` or the format forbids; nothing has been changed then.
+    #[inline]
+    #[cfg_attr(debug_assertions, track_caller)]
+    pub fn protect<M: Memory, A: Frames, T: Tlb>(
+        &mut self,
+        cx: &mut Context<M, A, T>,
+        range: impl Into<VaRange>,
+        change: &F::Change,
+        policy: Protect,
+    ) -> Result<Unflushed<F>, Error> {
+        let (target, place) = (self.target, Place::of_caller());
+        target.f.root(ProtectAt { target, place, cx, range: range.into(), change, policy })
+    }
 }
 
-impl<F: Format, M: Memory, A: Frames> RootVisitor<F> for ProtectAt<'_, F, M, A> {
+/// `protect` below a root.
+struct ProtectAt<'a, F: Format, M, A, T> {
+    target: Target<F>,
+    place: Place,
+    cx: &'a mut Context<M, A, T>,
+    range: VaRange,
+    change: &'a F::Change,
+    policy: Protect,
+}
+
+impl<F: Format, M: Memory, A: Frames, T: Tlb> RootVisitor<F> for ProtectAt<'_, F, M, A, T> {
     type Output = Result<Unflushed<F>, Error>;
 
     fn visit<L: Level<Format = F>>(self) -> Self::Output {
-        let Self { f, memory, frames, live, range, change, policy, .. } = self;
-        let Some(span) = span::<L>(f, range)? else { return Ok(Unflushed::nothing(f)) };
+        let Self { target, place, cx, range, change, policy } = self;
+        let Target { f, reach, .. } = target;
+        let Context { memory, frames, .. } = cx;
+        let (memory, live) = (&*memory, reach.is_live());
+        let Some(span) = target.span::<L>(range)? else { return Ok(Unflushed::nothing(f)) };
         let sizes = all_sizes::<L>(f);
         check_aligned(f, span, sizes.smallest().unwrap_or(0))?;
         let way = f.way_of(change);
@@ -149,10 +173,10 @@ impl<F: Format, M: Memory, A: Frames> RootVisitor<F> for ProtectAt<'_, F, M, A> 
             kind: ChangeKind::Other,
             way,
         };
-        let progress = job.run(Table::<L>::at(self.root), span, frames)?;
+        let progress = job.run(Table::<L>::at(target.root), span, frames)?;
         let flush = live && (progress.tables || progress.leaves && way != Way::Lazy);
-        let request = flush.then(|| request::<L>(f, range, sizes, progress.tables));
-        Ok(Unflushed::new(f, request, progress.garbage))
+        let request = flush.then(|| reach.request(f, range, sizes, progress.tables));
+        Ok(Unflushed::new(f, request, progress.garbage, place))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::MAX_LEVELS;
 use crate::address::Oa;
 use crate::error::Error;
 use crate::format::{Format, Level, RootVisitor, WordOf};
-use crate::frames::Frames;
+use crate::frames::{Frame, Frames, TableShape};
 use crate::memory::Memory;
 use crate::span::low;
 use crate::table::NewTable;
@@ -38,10 +38,10 @@ impl Need {
     }
 }
 
-/// The frame's size and alignment for a table of level `L`.
+/// What a table of level `L` takes.
 #[inline(always)]
-pub(crate) fn geometry<L: Level>(f: L::Format) -> (u32, u32) {
-    (L::index_bits(f) + WordOf::<L>::BYTES_LG2, L::align_lg2(f))
+pub(crate) fn shape<L: Level>(f: L::Format) -> TableShape {
+    TableShape { level: L::NUMBER, bytes_lg2: L::index_bits(f) + WordOf::<L>::BYTES_LG2, align_lg2: L::align_lg2(f) }
 }
 
 /// Frames for tables, by level.
@@ -143,8 +143,8 @@ fn part_of_link<L: Level>(link: u64, number: u64) -> WordOf<L> {
 
 /// The error if words cannot say the address of a table in `frame`.
 #[inline]
-fn beyond<F: Format>(f: F, frame: Oa, bytes_lg2: u32) -> Option<Error> {
-    let (last, limit) = (frame.get() | low(bytes_lg2), f.table_last());
+fn beyond<F: Format>(f: F, frame: &Frame) -> Option<Error> {
+    let (last, limit) = (frame.address().get() | low(frame.shape().bytes_lg2), f.table_last());
     (last > limit).then(|| Error::OutOfRange { oa: Oa::new(last), last: Oa::new(limit) })
 }
 
@@ -161,19 +161,18 @@ impl<F: Format, M: Memory, A: Frames> TakeAll<'_, F, M, A> {
         if L::IS_FLOOR {
             return Ok(());
         }
-        let (bytes_lg2, align_lg2) = geometry::<L>(self.f);
+        let shape = shape::<L>(self.f);
         for _ in 0..self.need.counts[L::NUMBER as usize] {
             if L::index_bits(self.f) < words_of_link::<L>().trailing_zeros() {
                 return Err(Error::OutOfFrames);
             }
-            let frame = self.frames.allocate(bytes_lg2, align_lg2).ok_or(Error::OutOfFrames)?;
-            let put = match beyond(self.f, frame, bytes_lg2) {
+            let frame = self.frames.allocate(shape).ok_or(Error::OutOfFrames)?;
+            let put = match beyond(self.f, &frame) {
                 Some(error) => Err(error),
-                None => self.reserve.put(self.f, self.memory, NewTable::<L>::in_frame(frame)),
+                None => self.reserve.put(self.f, self.memory, NewTable::<L>::in_frame(frame.address())),
             };
             if let Err(error) = put {
-                // SAFETY: the frame has just been allocated, and is in no list: it cannot be used.
-                unsafe { self.frames.free(frame, bytes_lg2, align_lg2) };
+                self.frames.free(frame);
                 return Err(error);
             }
         }
@@ -202,11 +201,10 @@ impl<F: Format, M: Memory, A: Frames> GiveBack<'_, F, M, A> {
         if L::IS_FLOOR {
             return;
         }
-        let (bytes_lg2, align_lg2) = geometry::<L>(self.f);
+        let shape = shape::<L>(self.f);
         while let Ok(table) = self.reserve.take::<L, M>(self.f, self.memory) {
-            // SAFETY: the frame was allocated with this size and alignment, and has been taken out of the only list in
-            // which it was.
-            unsafe { self.frames.free(table.address(), bytes_lg2, align_lg2) }
+            // SAFETY: the frame was allocated as this shape, and has been taken out of the only list in which it was.
+            self.frames.free(unsafe { Frame::new(table.address(), shape) });
         }
         if L::HAS_TABLES {
             self.level::<L::Below>();

@@ -6,9 +6,9 @@
 #![expect(unsafe_code, reason = "addresses in entries become words")]
 
 use core::marker::PhantomData;
-use core::sync::atomic::Ordering;
 
 use crate::address::Oa;
+use crate::atomic::Ordering;
 use crate::error::MemoryError;
 use crate::format::{Format, Level, WordOf};
 use crate::memory::Memory;

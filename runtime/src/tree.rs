@@ -5,18 +5,16 @@ use core::fmt;
 use crate::address::{Oa, Va, VaRange};
 use crate::context::Context;
 use crate::error::{Error, Fault};
-use crate::flush::{Tlb, Unflushed, request};
+use crate::flush::{Scope, Tlb};
 use crate::format::{Format, Level, RootVisitor};
 use crate::frames::Frames;
 use crate::garbage::free_subtree;
-use crate::map::{Leaves, Map};
 use crate::memory::Memory;
-use crate::protect::{Protect, ProtectAt};
+use crate::range_mut::{RangeMut, Reach, Target};
 use crate::reserve::{Need, Reserve};
 use crate::span::{all_sizes, va_range, whole};
 use crate::table::Table;
 use crate::translate::{Lookup, Mapping, Translate};
-use crate::unmap::{Unmap, UnmapAt};
 use crate::walk::{Visitor, Walk};
 
 /// Whether machines may be walking the tables.
@@ -25,9 +23,14 @@ pub enum Use {
     /// No machine walks them, and no TLB holds anything of them: nothing needs a flush, every change is one store, and
     /// the machine records nothing meanwhile.
     Offline,
-    /// A machine may walk them at any time.
+    /// A machine may walk them at any time, and what this processor does meanwhile may depend on any translation: a
+    /// change that the format allows only by way of absent is refused.
     #[default]
     Live,
+    /// A machine may walk them at any time, but nothing that this processor does to change them depends on what they
+    /// translate: another processor's tables, a guest's, a device's, the user half. A change that the format allows only
+    /// by way of absent is carried out so; accesses of others to it fault meanwhile, and have to be tried again.
+    Elsewhere,
 }
 
 /// The tables of one root.
@@ -38,12 +41,15 @@ pub enum Use {
 pub struct Tree<F: Format> {
     root: Oa,
     format: F,
-    used: Use,
+    reach: Reach,
 }
+
+/// What tables are taken for until their owner says otherwise.
+const LIVE: Reach = Reach { used: Use::Live, space: None, scope: Scope::Everywhere };
 
 impl<F: Format> fmt::Debug for Tree<F> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} at {} ({:?})", F::NAME, self.root, self.used)
+        write!(out, "{} at {} ({:?})", F::NAME, self.root, self.reach.used)
     }
 }
 
@@ -57,7 +63,7 @@ impl<F: Format> Tree<F> {
     pub fn new<M: Memory, A: Frames, T>(cx: &mut Context<M, A, T>, format: F) -> Result<Self, Error> {
         cx.memory.begin();
         let root = format.root(NewRoot { f: format, memory: &cx.memory, frames: &mut cx.frames })?;
-        Ok(Self { root, format, used: Use::Live })
+        Ok(Self { root, format, reach: LIVE })
     }
 
     /// The tables at `root`.
@@ -73,7 +79,7 @@ impl<F: Format> Tree<F> {
     /// [`Arena`](crate::Arena)), and only to read.
     #[expect(unsafe_code, reason = "the one claim that a root of a format stands in a memory")]
     pub const unsafe fn from_root(format: F, root: Oa) -> Self {
-        Self { root, format, used: Use::Live }
+        Self { root, format, reach: LIVE }
     }
 
     /// Where the root is.
@@ -91,16 +97,23 @@ impl<F: Format> Tree<F> {
     /// Whether machines may be walking the tables.
     #[inline]
     pub const fn in_use(&self) -> Use {
-        self.used
+        self.reach.used
     }
 
     /// Declares whether machines may be walking the tables from now on.
     pub const fn set_use(&mut self, used: Use) {
-        self.used = used;
+        self.reach.used = used;
     }
 
-    const fn is_live(&self) -> bool {
-        matches!(self.used, Use::Live)
+    /// Declares in which address space the tables are walked, an ASID or VMID, for flushes to name. Until then, and with
+    /// `None`, flushes do not name one.
+    pub const fn set_space(&mut self, space: Option<u32>) {
+        self.reach.space = space;
+    }
+
+    /// Declares which processors walk the tables, for flushes to reach: [`Scope::Everywhere`] until then.
+    pub const fn set_scope(&mut self, scope: Scope) {
+        self.reach.scope = scope;
     }
 
     /// All VA that the tables can translate.
@@ -155,76 +168,11 @@ impl<F: Format> Tree<F> {
         self.format.root(Walk { f: self.format, memory, root: self.root, range: range.into(), visitor })
     }
 
-    /// Translates `range` to `oa` and up. Nothing may be there yet.
-    ///
-    /// # Errors
-    ///
-    /// [`Error`] says what is in the way; nothing has been changed then.
-    pub fn map<M: Memory, A: Frames, T>(
-        &mut self,
-        cx: &mut Context<M, A, T>,
-        range: impl Into<VaRange>,
-        oa: impl Into<Oa>,
-        attributes: &F::Attributes,
-        leaves: Leaves,
-    ) -> Result<Unflushed<F>, Error> {
-        self.format.root(Map {
-            f: self.format,
-            memory: &cx.memory,
-            frames: &mut cx.frames,
-            live: self.is_live(),
-            root: self.root,
-            range: range.into(),
-            oa: oa.into(),
-            attributes,
-            leaves,
-        })
-    }
-
-    /// Empties `range`: leaves, and absent words that carry something of the client's.
-    ///
-    /// # Errors
-    ///
-    /// [`Error`] says what `policy` or the format forbids; nothing has been changed then.
-    pub fn unmap<M: Memory, A: Frames, T>(
-        &mut self,
-        cx: &mut Context<M, A, T>,
-        range: impl Into<VaRange>,
-        policy: Unmap,
-    ) -> Result<Unflushed<F>, Error> {
-        self.format.root(UnmapAt {
-            f: self.format,
-            memory: &cx.memory,
-            frames: &mut cx.frames,
-            live: self.is_live(),
-            root: self.root,
-            range: range.into(),
-            policy,
-        })
-    }
-
-    /// Changes what the leaves in `range` say.
-    ///
-    /// # Errors
-    ///
-    /// [`Error`] says what `policy` or the format forbids; nothing has been changed then.
-    pub fn protect<M: Memory, A: Frames, T>(
-        &mut self,
-        cx: &mut Context<M, A, T>,
-        range: impl Into<VaRange>,
-        change: &F::Change,
-        policy: Protect,
-    ) -> Result<Unflushed<F>, Error> {
-        self.format.root(ProtectAt {
-            f: self.format,
-            memory: &cx.memory,
-            frames: &mut cx.frames,
-            live: self.is_live(),
-            root: self.root,
-            range: range.into(),
-            change,
-            policy,
-        })
+    /// The right to change all that the tables translate, to be [divided](RangeMut::split_at). The operations of the
+    /// tree are those of this range.
+    #[inline]
+    pub const fn range_mut(&mut self) -> RangeMut<'_, F> {
+        RangeMut::new(Target::everything(self.format, self.root, self.reach))
     }
 
     /// Gives every table back, the root included. If the tables are [`Live`](Use::Live), all that they translate is
@@ -303,8 +251,10 @@ impl<F: Format, M: Memory, A: Frames, T: Tlb> RootVisitor<F> for Free<'_, '_, F,
 
     fn visit<L: Level<Format = F>>(self) -> Self::Output {
         let (f, cx) = (self.tree.format, self.cx);
-        if self.tree.is_live() {
-            cx.tlb.flush(&request::<L>(f, self.tree.range(), all_sizes::<L>(f), true));
+        let reach = self.tree.reach;
+        if reach.is_live() {
+            cx.tlb.flush(&reach.request(f, self.tree.range(), all_sizes::<L>(f), true));
+            cx.tlb.wait_for_readers();
         }
         free_subtree(f, &cx.memory, &mut cx.frames, Table::<L>::at(self.tree.root))?;
         Ok(())

@@ -1,14 +1,17 @@
 //! Removing translations.
 
-use crate::address::{Oa, VaRange};
+use crate::address::VaRange;
+use crate::alarm::Place;
+use crate::context::Context;
 use crate::edit::{Edit, Job};
 use crate::error::Error;
-use crate::flush::{Unflushed, request};
+use crate::flush::{Tlb, Unflushed};
 use crate::format::{ChangeKind, Format, Level, RootVisitor, Unencodable, Way, WordOf};
 use crate::frames::Frames;
 use crate::garbage::can_unlink;
 use crate::memory::Memory;
-use crate::span::{all_sizes, check_aligned, span};
+use crate::range_mut::{RangeMut, Target};
+use crate::span::{all_sizes, check_aligned};
 use crate::table::{Slot, Slots, Table};
 
 /// What a hole in the range means.
@@ -136,23 +139,43 @@ impl<F: Format> Edit<F> for Clear {
     }
 }
 
-/// `unmap` below a root.
-pub(crate) struct UnmapAt<'a, F, M, A> {
-    pub(crate) f: F,
-    pub(crate) memory: &'a M,
-    pub(crate) frames: &'a mut A,
-    pub(crate) live: bool,
-    pub(crate) root: Oa,
-    pub(crate) range: VaRange,
-    pub(crate) policy: Unmap,
+impl<F: Format> RangeMut<'_, F> {
+    /// Empties `range`: leaves, and absent words that carry something of the client's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] says what `policy` or the format forbids; nothing has been changed then.
+    #[inline]
+    #[cfg_attr(debug_assertions, track_caller)]
+    pub fn unmap<M: Memory, A: Frames, T: Tlb>(
+        &mut self,
+        cx: &mut Context<M, A, T>,
+        range: impl Into<VaRange>,
+        policy: Unmap,
+    ) -> Result<Unflushed<F>, Error> {
+        let (target, place) = (self.target, Place::of_caller());
+        target.f.root(UnmapAt { target, place, cx, range: range.into(), policy })
+    }
 }
 
-impl<F: Format, M: Memory, A: Frames> RootVisitor<F> for UnmapAt<'_, F, M, A> {
+/// `unmap` below a root.
+struct UnmapAt<'a, F, M, A, T> {
+    target: Target<F>,
+    place: Place,
+    cx: &'a mut Context<M, A, T>,
+    range: VaRange,
+    policy: Unmap,
+}
+
+impl<F: Format, M: Memory, A: Frames, T: Tlb> RootVisitor<F> for UnmapAt<'_, F, M, A, T> {
     type Output = Result<Unflushed<F>, Error>;
 
     fn visit<L: Level<Format = F>>(self) -> Self::Output {
-        let Self { f, memory, frames, live, range, policy, .. } = self;
-        let Some(span) = span::<L>(f, range)? else { return Ok(Unflushed::nothing(f)) };
+        let Self { target, place, cx, range, policy } = self;
+        let Target { f, reach, .. } = target;
+        let Context { memory, frames, .. } = cx;
+        let (memory, live) = (&*memory, reach.is_live());
+        let Some(span) = target.span::<L>(range)? else { return Ok(Unflushed::nothing(f)) };
         let sizes = all_sizes::<L>(f);
         check_aligned(f, span, sizes.smallest().unwrap_or(0))?;
         let way = f.way(ChangeKind::Clear);
@@ -170,9 +193,9 @@ impl<F: Format, M: Memory, A: Frames> RootVisitor<F> for UnmapAt<'_, F, M, A> {
             kind: ChangeKind::Clear,
             way,
         };
-        let progress = job.run(Table::<L>::at(self.root), span, frames)?;
+        let progress = job.run(Table::<L>::at(target.root), span, frames)?;
         let flush = live && (progress.tables || progress.leaves && way != Way::Lazy);
-        let request = flush.then(|| request::<L>(f, range, sizes, progress.tables));
-        Ok(Unflushed::new(f, request, progress.garbage))
+        let request = flush.then(|| reach.request(f, range, sizes, progress.tables));
+        Ok(Unflushed::new(f, request, progress.garbage, place))
     }
 }

@@ -8,7 +8,8 @@
 use core::fmt;
 use core::hash::Hash;
 use core::ops::{BitAnd, BitOr, BitXor, Not, Shl, Shr};
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// An unsigned integer as wide as an entry.
 ///

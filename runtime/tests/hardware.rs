@@ -39,7 +39,7 @@ fn a_leaf_that_is_being_split() {
         let frames = Checked::new(&arena);
         let mut cx = Context::new(&arena, &frames, NoTlb);
         let mut tree = Tree::new(&mut cx, four_level::Format::default()).unwrap();
-        let _ = tree.map(&mut cx, 0..2 * MIB, 0, &clean(), Leaves::Largest).unwrap();
+        tree.map(&mut cx, 0..2 * MIB, 0, &clean(), Leaves::Largest).unwrap().flush(&mut cx);
         let slot = large_leaf_slot(&tree, &arena);
         let set = std::cell::Cell::new(false);
         let watched = Watched::new(&arena, |opened| {
@@ -72,7 +72,7 @@ fn a_leaf_that_is_split_twice() {
         let frames = Checked::new(&arena);
         let mut cx = Context::new(&arena, &frames, NoTlb);
         let mut tree = Tree::new(&mut cx, four_level::Format::default()).unwrap();
-        let _ = tree.map(&mut cx, 0..512 * MIB * 2, 0, &clean(), Leaves::Largest).unwrap();
+        tree.map(&mut cx, 0..512 * MIB * 2, 0, &clean(), Leaves::Largest).unwrap().flush(&mut cx);
         let slot = Oa::new(arena.read(tree.root()).unwrap() & 0x3fff_ffff_f000);
         let set = std::cell::Cell::new(false);
         let watched = Watched::new(&arena, |opened| {
@@ -101,7 +101,7 @@ fn one_word_of_a_run() {
     let mut cx = Context::new(&arena, &arena, NoTlb);
     let mut tree = Tree::new(&mut cx, three_level::Format::default()).unwrap();
     let attributes = three_level::Attributes { accessed: false, dirty: false, ..three_level::Attributes::user_data() };
-    let _ = tree.map(&mut cx, 0..0x10000, 0x10000, &attributes, Leaves::Exactly(16)).unwrap();
+    tree.map(&mut cx, 0..0x10000, 0x10000, &attributes, Leaves::Exactly(16)).unwrap().flush(&mut cx);
     let word = tree.lookup(&arena, 0).unwrap().word;
     let at = (0..64 * 512).map(|slot| Oa::new(BASE + 8 * slot)).find(|at| arena.read(*at) == Some(word)).unwrap();
     assert!(arena.write(at + 8 * 5, word | 1 << 7));
@@ -122,7 +122,7 @@ fn a_bit_that_the_machine_clears() {
     let mut cx = Context::new(&arena, &arena, NoTlb);
     let mut tree = Tree::new(&mut cx, odd::Format::default()).unwrap();
     let attributes = odd::Attributes { write: true, dirty: false };
-    let _ = tree.map(&mut cx, 0..0x8000, 0x40000, &attributes, Leaves::Exactly(15)).unwrap();
+    tree.map(&mut cx, 0..0x8000, 0x40000, &attributes, Leaves::Exactly(15)).unwrap().flush(&mut cx);
     let second = tree.lookup(&arena, 0x1000).unwrap().word;
     let at = (0..64 * 1024).map(|slot| Oa::new(BASE + 4 * slot));
     let at = at.into_iter().find(|at| arena.read(*at) == Some(second.swap_bytes())).unwrap();
@@ -177,7 +177,7 @@ fn a_machine_that_runs_beside() {
         let mut tree = Tree::new(&mut cx, four_level::Format::default()).unwrap();
         assert_eq!(tree.in_use(), Use::Live);
         let attributes = four_level::Attributes { accessed: true, ..clean() };
-        let _ = tree.map(&mut cx, 0..PAGES << 12, 0, &attributes, Leaves::Largest).unwrap();
+        tree.map(&mut cx, 0..PAGES << 12, 0, &attributes, Leaves::Largest).unwrap().flush(&mut cx);
         let touched: Vec<AtomicBool> = (0..PAGES).map(|_| AtomicBool::new(false)).collect();
         let (done, root) = (AtomicBool::new(false), tree.root().get());
         std::thread::scope(|scope| {
@@ -229,7 +229,7 @@ fn a_machine_that_writes_every_page() {
         let frames = unsafe { Bump::new(Oa::new(BASE), 8 * 4096) };
         let mut cx = Context::new(direct, frames, NoTlb);
         let mut tree = Tree::new(&mut cx, four_level::Format::default()).unwrap();
-        let _ = tree.map(&mut cx, 0..PAGES << 12, 0, &clean(), Leaves::Largest).unwrap();
+        tree.map(&mut cx, 0..PAGES << 12, 0, &clean(), Leaves::Largest).unwrap().flush(&mut cx);
         let touched: Vec<AtomicBool> = (0..PAGES).map(|_| AtomicBool::new(false)).collect();
         let (ready, root) = (AtomicBool::new(false), tree.root().get());
         let order: Vec<u64> = if round % 2 == 0 { (0..PAGES).collect() } else { (0..PAGES).rev().collect() };

@@ -7,8 +7,9 @@ mod support;
 use std::cell::RefCell;
 
 use ptgen::{
-    Arena, Attributes as _, ChangeKind, Context, Error, FaultKind, Flow, FlushRequest, Format as _, Frames as _, Holes,
-    Leaves, NoFrames, NoTlb, Oa, Protect, Sizes, Tree, Unencodable, Unmap, Use, Va, VaRange, Visit, WithoutTables,
+    Arena, Attributes as _, Callback, ChangeKind, Context, Error, FaultKind, Flow, FlushRequest, Format as _,
+    Frames as _, Holes, Leaves, NoFrames, NoTlb, Oa, Protect, Sizes, TableShape, Tree, Unencodable, Unmap, Use, Va,
+    VaRange, Visit, WithoutTables,
 };
 use support::memory::Checked;
 use support::{four_level, odd, three_level};
@@ -95,7 +96,7 @@ fn a_part_of_a_large_leaf() {
     let arena = Arena::new(BASE, &mut words);
     let (mut tree, mut cx) = four(&arena);
     let through = four_level::Attributes { memory_type: four_level::MemoryType::WriteThrough, ..data() };
-    let _ = tree.map(&mut cx, 0..GIB, 0, &through, Leaves::Largest).unwrap();
+    tree.map(&mut cx, 0..GIB, 0, &through, Leaves::Largest).unwrap().flush(&mut cx);
     let page = 5 * MIB + 8 * KIB..5 * MIB + 12 * KIB;
     let refused = tree.protect(&mut cx, page.clone(), &four_level::Change::write(false), Protect::mapped().no_split());
     assert_eq!(refused.unwrap_err(), Error::PartialLeaf { va: Va::new(0), size_lg2: 30 });
@@ -131,6 +132,7 @@ fn a_part_of_a_run() {
     // A page, then runs up to the next 2 MiB.
     let map = tree.map(&mut cx, 60 * KIB..2 * MIB, oa + 60 * KIB, &attributes, Leaves::Largest).unwrap();
     assert!(map.request().is_some(), "the format's TLB may hold absent words");
+    map.flush(&mut cx);
     let leaves = sizes(&tree, &arena, VaRange::new(0, 2 * MIB));
     assert_eq!(leaves[..2], [(60 * KIB, 12), (64 * KIB, 16)]);
     assert_eq!(leaves.len(), 1 + 31);
@@ -160,9 +162,9 @@ fn splits_use_runs() {
     let mut tree = Tree::new(&mut cx, three_level::Format::default()).unwrap();
     tree.set_use(Use::Offline);
     let attributes = three_level::Attributes::user_data();
-    let _ = tree.map(&mut cx, 0..2 * MIB, 0, &attributes, Leaves::Largest).unwrap();
+    tree.map(&mut cx, 0..2 * MIB, 0, &attributes, Leaves::Largest).unwrap().flush(&mut cx);
     let change = three_level::Change::write(false);
-    let _ = tree.protect(&mut cx, 64 * KIB..136 * KIB, &change, Protect::mapped()).unwrap();
+    tree.protect(&mut cx, 64 * KIB..136 * KIB, &change, Protect::mapped()).unwrap().flush(&mut cx);
     let leaves = sizes(&tree, &arena, VaRange::new(0, 2 * MIB));
     let mut expected = vec![(0, 16), (64 * KIB, 16)];
     expected.extend((128..192).step_by(4).map(|kib| (kib * KIB, 12)));
@@ -177,7 +179,7 @@ fn the_top_of_the_address_space() {
     let (mut tree, mut cx) = four(&arena);
     let top = VaRange::new(u64::MAX - 0x1fff, 0x2000);
     for range in [top, VaRange::inclusive(u64::MAX - 0x1fff, u64::MAX)] {
-        let _ = tree.map(&mut cx, range, 0x5000, &data(), Leaves::Largest).unwrap();
+        tree.map(&mut cx, range, 0x5000, &data(), Leaves::Largest).unwrap().flush(&mut cx);
         assert_eq!(tree.translate(&arena, u64::MAX), Ok(Oa::new(0x6fff)));
         let protect = tree.protect(&mut cx, range, &four_level::Change::write(false), Protect::mapped()).unwrap();
         protect.flush(&mut cx);
@@ -218,8 +220,8 @@ fn addresses_that_are_not_canonical() {
     }
     let fault = tree.translate(&arena, half).unwrap_err();
     assert_eq!((fault.kind, fault.level), (FaultKind::NotCanonical, 3));
-    let _ = tree.map(&mut cx, half - 0x1000..half, 0, &data(), Leaves::Largest).unwrap();
-    let _ = tree.map(&mut cx, upper..upper + 0x1000, 0x1000, &data(), Leaves::Largest).unwrap();
+    tree.map(&mut cx, half - 0x1000..half, 0, &data(), Leaves::Largest).unwrap().flush(&mut cx);
+    tree.map(&mut cx, upper..upper + 0x1000, 0x1000, &data(), Leaves::Largest).unwrap().flush(&mut cx);
     assert_eq!(tree.translate(&arena, half - 1), Ok(Oa::new(0xfff)));
     assert_eq!(tree.translate(&arena, upper), Ok(Oa::new(0x1000)));
 }
@@ -264,7 +266,7 @@ fn what_is_in_the_way() {
     let arena = Arena::new(BASE, &mut words);
     let (mut tree, mut cx) = four(&arena);
     let page = |number: u64| VaRange::new(number * 0x1000, 0x1000);
-    let _ = tree.map(&mut cx, page(4), 0x9000, &data(), Leaves::Largest).unwrap();
+    tree.map(&mut cx, page(4), 0x9000, &data(), Leaves::Largest).unwrap().flush(&mut cx);
     // As the published crates are probed: the fifth of eight pages is taken.
     let refused = tree.map(&mut cx, 0..0x8000, 0x5000, &data(), Leaves::Largest).unwrap_err();
     assert_eq!(refused, Error::Occupied { va: Va::new(0x4000) });
@@ -272,15 +274,15 @@ fn what_is_in_the_way() {
     // Largest leaves go around a table that is there.
     let refused = tree.map(&mut cx, 0..2 * MIB, 0, &data(), Leaves::Exactly(21)).unwrap_err();
     assert_eq!(refused, Error::Occupied { va: Va::new(0) });
-    let _ = tree.map(&mut cx, 0..0x4000, 0, &data(), Leaves::Largest).unwrap();
-    let _ = tree.map(&mut cx, 0x5000..4 * MIB, 0x5000, &data(), Leaves::Largest).unwrap();
+    tree.map(&mut cx, 0..0x4000, 0, &data(), Leaves::Largest).unwrap().flush(&mut cx);
+    tree.map(&mut cx, 0x5000..4 * MIB, 0x5000, &data(), Leaves::Largest).unwrap().flush(&mut cx);
     let leaves = sizes(&tree, &arena, VaRange::new(0, 4 * MIB));
     assert_eq!((leaves.len(), leaves[512]), (513, (2 * MIB, 21)));
 
     // Holes, in the middle of five pages.
     let (mut tree, mut cx) = four(&arena);
     for number in [0, 1, 3, 4] {
-        let _ = tree.map(&mut cx, page(number), 0, &data(), Leaves::Largest).unwrap();
+        tree.map(&mut cx, page(number), 0, &data(), Leaves::Largest).unwrap().flush(&mut cx);
     }
     let change = four_level::Change::write(false);
     let hole = Error::Hole { va: Va::new(0x2000) };
@@ -299,7 +301,7 @@ fn words_that_carry_something() {
     let mut words = words();
     let arena = Arena::new(BASE, &mut words);
     let (mut tree, mut cx) = four(&arena);
-    let _ = tree.map(&mut cx, 0..0x3000, 0, &data(), Leaves::Largest).unwrap();
+    tree.map(&mut cx, 0..0x3000, 0, &data(), Leaves::Largest).unwrap().flush(&mut cx);
     let table = table_of(&tree, &arena, 0);
     // A word of the client's in the slot of page 3, a reserved one in that of page 4.
     assert!(arena.write(table + 24, 0xabc << 1));
@@ -337,8 +339,8 @@ fn a_walk_in_order() {
     let mut words = words();
     let arena = Arena::new(BASE, &mut words);
     let (mut tree, mut cx) = four(&arena);
-    let _ = tree.map(&mut cx, 0x3000..0x5000, 0, &data(), Leaves::Largest).unwrap();
-    let _ = tree.map(&mut cx, GIB..2 * GIB, 0, &data(), Leaves::Largest).unwrap();
+    tree.map(&mut cx, 0x3000..0x5000, 0, &data(), Leaves::Largest).unwrap().flush(&mut cx);
+    tree.map(&mut cx, GIB..2 * GIB, 0, &data(), Leaves::Largest).unwrap().flush(&mut cx);
     let table = table_of(&tree, &arena, 0x3000);
     assert!(arena.write(table + 8 * 6, 1 << 50 | 1));
     let all = VaRange::new(0x1000, 512 * GIB - 0x1000);
@@ -401,9 +403,9 @@ fn flush_before_frames_go_back() {
     let arena = Arena::new(BASE, &mut words);
     let frames = Checked::new(&arena);
     let flush = |request: &FlushRequest| frames.log.borrow_mut().push(format!("flush {}", request.range));
-    let mut cx = Context::new(&arena, &frames, flush);
+    let mut cx = Context::new(&arena, &frames, Callback(flush));
     let mut tree = Tree::new(&mut cx, four_level::Format::default()).unwrap();
-    let _ = tree.map(&mut cx, 0..8 * MIB, 0x1000, &data(), Leaves::Largest).unwrap();
+    tree.map(&mut cx, 0..8 * MIB, 0x1000, &data(), Leaves::Largest).unwrap().flush(&mut cx);
     let page_tables: Vec<Oa> = (0..4).map(|number| table_of(&tree, &arena, number * 2 * MIB)).collect();
     let one = tree.unmap(&mut cx, 0..4 * MIB, Unmap::everything()).unwrap();
     let other = tree.unmap(&mut cx, 4 * MIB..6 * MIB, Unmap::everything()).unwrap();
@@ -418,8 +420,10 @@ fn flush_before_frames_go_back() {
     let log = frames.log.take();
     assert_eq!((log.len(), &*log[0]), (4, "flush 0x0..=0x5fffff"));
 
-    let request =
-        FlushRequest::clone(tree.unmap(&mut cx, 6 * MIB..7 * MIB, Unmap::mapped()).unwrap().request().unwrap());
+    let unflushed = tree.unmap(&mut cx, 6 * MIB..7 * MIB, Unmap::mapped()).unwrap();
+    let request = *unflushed.request().unwrap();
+    unflushed.flush(&mut cx);
+    assert!(frames.log.take()[0].starts_with("flush"));
     assert_eq!(request.leaf_sizes, Sizes::one(12).or(Sizes::one(21)).or(Sizes::one(30)));
     assert!(!request.tables && request.global);
     tree.free(&mut cx).unwrap();
@@ -432,9 +436,9 @@ fn flush_before_frames_go_back() {
 fn nothing_to_flush() {
     let mut words = words();
     let arena = Arena::new(BASE, &mut words);
-    let mut cx = Context::new(&arena, &arena, |request: &FlushRequest| panic!("{request:?}"));
+    let mut cx = Context::new(&arena, &arena, Callback(|request: &FlushRequest| panic!("{request:?}")));
     let mut tree = Tree::new(&mut cx, four_level::Format::default()).unwrap();
-    let _ = tree.map(&mut cx, 0..2 * MIB, 0x1000, &data(), Leaves::Largest).unwrap();
+    tree.map(&mut cx, 0..2 * MIB, 0x1000, &data(), Leaves::Largest).unwrap().flush(&mut cx);
     let relax = four_level::Change { execute: Some(true), ..Default::default() };
     assert!(tree.protect(&mut cx, 0..MIB, &relax, Protect::mapped()).unwrap().is_empty());
     assert!(tree.unmap(&mut cx, 4 * MIB..8 * MIB, Unmap::everything()).unwrap().is_empty());
@@ -453,7 +457,7 @@ fn break_before_make() {
     let mut cx = Context::new(&arena, &arena, NoTlb);
     let mut tree = Tree::new(&mut cx, three_level::Format { four: true, breaks: true }).unwrap();
     let attributes = three_level::Attributes::kernel_data();
-    let _ = tree.map(&mut cx, 0..4 * MIB + 64 * KIB, 0, &attributes, Leaves::Largest).unwrap();
+    tree.map(&mut cx, 0..4 * MIB + 64 * KIB, 0, &attributes, Leaves::Largest).unwrap().flush(&mut cx);
     let read_only = three_level::Change::write(false);
     let device = three_level::Change { page_type: Some(2), ..Default::default() };
     let (mib2, run) = (Va::new(2 * MIB), Va::new(4 * MIB));
@@ -467,14 +471,14 @@ fn break_before_make() {
     assert!(matches!(error, Error::BreakBeforeMake { va, .. } if va == Va::new(0)));
     // Where nothing changes, nothing is broken.
     let cached = three_level::Change { page_type: Some(0), ..Default::default() };
-    let _ = tree.protect(&mut cx, all.clone(), &cached, Protect::mapped()).unwrap();
+    tree.protect(&mut cx, all.clone(), &cached, Protect::mapped()).unwrap().flush(&mut cx);
     // Whole leaves may change their rights, and go.
-    let _ = tree.protect(&mut cx, all.clone(), &read_only, Protect::mapped()).unwrap();
+    tree.protect(&mut cx, all.clone(), &read_only, Protect::mapped()).unwrap().flush(&mut cx);
     tree.set_use(Use::Offline);
-    let _ = tree.protect(&mut cx, part, &device, Protect::mapped()).unwrap();
+    tree.protect(&mut cx, part, &device, Protect::mapped()).unwrap().flush(&mut cx);
     assert_eq!(tree.lookup(&arena, 2 * MIB).unwrap().attributes().page_type, 2);
     tree.set_use(Use::Live);
-    let _ = tree.unmap(&mut cx, all, Unmap::mapped()).unwrap();
+    tree.unmap(&mut cx, all, Unmap::mapped()).unwrap().flush(&mut cx);
 }
 
 #[test]
@@ -484,7 +488,7 @@ fn no_frames_at_any_point() {
     let frames = Checked::new(&arena);
     let mut cx = Context::new(&arena, &frames, NoTlb);
     let mut tree = Tree::new(&mut cx, four_level::Format::default()).unwrap();
-    let _ = tree.map(&mut cx, GIB..2 * GIB, 0, &data(), Leaves::Largest).unwrap();
+    tree.map(&mut cx, GIB..2 * GIB, 0, &data(), Leaves::Largest).unwrap().flush(&mut cx);
     let before = sizes(&tree, &arena, VaRange::new(0, 4 * GIB));
     let mut attempts = 0;
     for allowed in 0.. {
@@ -517,7 +521,7 @@ fn no_frames_at_any_point() {
         Error::OutOfFrames,
         "this context has none"
     );
-    let _ = tree.protect(&mut never, GIB..2 * GIB, &change, Protect::mapped()).unwrap();
+    tree.protect(&mut never, GIB..2 * GIB, &change, Protect::mapped()).unwrap().flush(&mut cx);
     frames.left.set(0);
     assert_eq!(Tree::new(&mut cx, four_level::Format::default()).unwrap_err(), Error::OutOfFrames);
 }
@@ -527,20 +531,20 @@ fn tables_can_stay() {
     let mut words = words();
     let arena = Arena::new(BASE, &mut words);
     let (mut tree, mut cx) = four(&arena);
-    let _ = tree.map(&mut cx, 0..4 * MIB, 0x1000, &data(), Leaves::Largest).unwrap();
+    tree.map(&mut cx, 0..4 * MIB, 0x1000, &data(), Leaves::Largest).unwrap().flush(&mut cx);
     assert_eq!(arena.frames(), 5);
     tree.unmap(&mut cx, 0..4 * MIB, Unmap::mapped().keep_tables()).unwrap().flush(&mut cx);
     assert_eq!(arena.frames(), 5);
     assert_eq!(sizes(&tree, &arena, VaRange::new(0, GIB)), []);
     let mut never = Context::new(&arena, NoFrames, NoTlb);
-    let _ = tree.map(&mut never, 0..4 * MIB, 0x1000, &data(), Leaves::Largest).unwrap();
+    tree.map(&mut never, 0..4 * MIB, 0x1000, &data(), Leaves::Largest).unwrap().flush(&mut cx);
     // Unmapped page by page, the tables go with their last page.
     for va in (0..1024).rev().map(|page| page * 4 * KIB) {
         tree.unmap(&mut cx, VaRange::new(va, 0x1000), Unmap::mapped()).unwrap().flush(&mut cx);
     }
     assert_eq!(arena.frames(), 1);
     let mut source = &arena;
-    assert_eq!(source.allocate(12, 12).map(|frame| frame.is_aligned(12)), Some(true));
+    assert_eq!(source.allocate(TableShape::of_size(0, 12)).map(|frame| frame.address().is_aligned(12)), Some(true));
 }
 
 #[test]
@@ -552,7 +556,7 @@ fn holes_do_not_matter_where_they_are_skipped() {
     let everything: Vec<VaRange> = tree.ranges().collect();
     assert_eq!(everything.len(), 2);
     for range in everything {
-        let _ = tree.map(&mut cx, range.start()..range.start() + 0x1000, 0, &data(), Leaves::Largest).unwrap();
+        tree.map(&mut cx, range.start()..range.start() + 0x1000, 0, &data(), Leaves::Largest).unwrap().flush(&mut cx);
         tree.unmap(&mut cx, range, policy).unwrap().flush(&mut cx);
     }
     assert_eq!(arena.frames(), 1);
@@ -567,9 +571,9 @@ fn changes_that_make_no_leaf() {
     let mut tree = Tree::new(&mut cx, three_level::Format::default()).unwrap();
     let text = three_level::Attributes::kernel_text();
     let hidden = three_level::Attributes { read: false, ..text };
-    let _ = tree.map(&mut cx, 0..0x5000, 0, &text, Leaves::Largest).unwrap();
-    let _ = tree.map(&mut cx, 0x5000..0x6000, 0x5000, &hidden, Leaves::Largest).unwrap();
-    let _ = tree.map(&mut cx, 2 * MIB..4 * MIB, 0, &hidden, Leaves::Largest).unwrap();
+    tree.map(&mut cx, 0..0x5000, 0, &text, Leaves::Largest).unwrap().flush(&mut cx);
+    tree.map(&mut cx, 0x5000..0x6000, 0x5000, &hidden, Leaves::Largest).unwrap().flush(&mut cx);
+    tree.map(&mut cx, 2 * MIB..4 * MIB, 0, &hidden, Leaves::Largest).unwrap().flush(&mut cx);
     let before = arena.frames();
     // A page that may only be executed: without that right it would be no leaf, writable it would be forbidden.
     let refused = |range: std::ops::Range<u64>, change, tree: &mut Tree<_>, cx: &mut Plain<'_>| match tree
@@ -590,7 +594,7 @@ fn changes_that_make_no_leaf() {
     for (va, attributes) in [(0, text), (0x4000, text), (0x5000, hidden), (3 * MIB, hidden)] {
         assert_eq!(tree.lookup(&arena, va).unwrap().attributes(), attributes);
     }
-    let _ = tree.protect(&mut cx, 0..0x5000, &write, Protect::mapped()).unwrap();
+    tree.protect(&mut cx, 0..0x5000, &write, Protect::mapped()).unwrap().flush(&mut cx);
     assert!(tree.lookup(&arena, 0x4000).unwrap().attributes().write);
 }
 
@@ -602,7 +606,7 @@ fn both_ends_in_one_run_above_tables() {
     let mut cx = Context::new(&arena, &frames, NoTlb);
     let mut tree = Tree::new(&mut cx, odd::Format::default()).unwrap();
     let attributes = odd::Attributes { write: true, dirty: true };
-    let _ = tree.map(&mut cx, 0..32 * MIB, 64 * MIB, &attributes, Leaves::Exactly(25)).unwrap();
+    tree.map(&mut cx, 0..32 * MIB, 64 * MIB, &attributes, Leaves::Exactly(25)).unwrap().flush(&mut cx);
     let change = odd::Change { write: Some(false) };
     let part = 6 * MIB..22 * MIB;
     frames.left.set(1);
@@ -637,7 +641,7 @@ fn parts_of_pages() {
     let mut words = words();
     let arena = Arena::new(BASE, &mut words);
     let (mut tree, mut cx) = four(&arena);
-    let _ = tree.map(&mut cx, 0..0x4000, 0, &data(), Leaves::Largest).unwrap();
+    tree.map(&mut cx, 0..0x4000, 0, &data(), Leaves::Largest).unwrap().flush(&mut cx);
     let change = four_level::Change::write(false);
     for (start, bytes, address) in [(0x1800, 0x1000, 0x1800), (0x1000, 0x800, 0x1800), (0x1001, 0x1fff, 0x1001)] {
         let range = VaRange::new(start, bytes);

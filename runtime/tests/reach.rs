@@ -9,8 +9,8 @@ use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
 
 use ptgen::{
-    Arena, Attributes as _, Bump, Context, Error, FaultKind, Flow, Frames, Guest, Leaves, MemoryError, MemoryReason,
-    NoTlb, Oa, Protect, Stack, Tree, Unmap, Va, VaRange, Visit, Window,
+    Arena, Attributes as _, Bump, Context, Error, FaultKind, Flow, Format, Frame, Frames, Guest, Leaves, MemoryError,
+    MemoryReason, NoTlb, Oa, Protect, Stack, TableShape, Tree, Unflushed, Unmap, Va, VaRange, Visit, Window,
 };
 use support::random::Random;
 use support::{four_level, three_level};
@@ -129,7 +129,7 @@ fn words_of_all_kinds() {
         let arena = Arena::new(0, &mut copy);
         let mut source = &arena;
         for _ in 0..tables {
-            source.allocate(12, 12).expect("room");
+            source.allocate(shape(12, 12)).expect("room");
         }
         let mut cx = Context::new(&arena, &arena, NoTlb);
         let (mut tree, mut other) = (tree, other);
@@ -137,12 +137,19 @@ fn words_of_all_kinds() {
             let start = random.below(1 << 38) & !0xfff;
             let range = VaRange::new(start, (random.below(1 << 30) & !0xfff).max(0x1000));
             let data = four_level::Attributes::kernel_data();
-            let _ = tree.map(&mut cx, range, 0, &data, Leaves::Largest);
-            let _ = tree.protect(&mut cx, range, &four_level::Change::write(false), Protect::everything());
-            let _ = tree.unmap(&mut cx, range, Unmap::everything().keep_tables());
-            let _ = other.protect(&mut cx, range, &three_level::Change::write(false), Protect::everything());
-            let _ = other.unmap(&mut cx, range, Unmap::mapped().keep_tables());
+            flush(tree.map(&mut cx, range, 0, &data, Leaves::Largest), &mut cx);
+            flush(tree.protect(&mut cx, range, &four_level::Change::write(false), Protect::everything()), &mut cx);
+            flush(tree.unmap(&mut cx, range, Unmap::everything().keep_tables()), &mut cx);
+            flush(other.protect(&mut cx, range, &three_level::Change::write(false), Protect::everything()), &mut cx);
+            flush(other.unmap(&mut cx, range, Unmap::mapped().keep_tables()), &mut cx);
         }
+    }
+}
+
+/// What succeeds is flushed; what is refused is refused.
+fn flush<F: Format>(done: Result<Unflushed<F>, Error>, cx: &mut Context<&Arena<'_, u64>, &Arena<'_, u64>, NoTlb>) {
+    if let Ok(unflushed) = done {
+        unflushed.flush(cx);
     }
 }
 
@@ -171,13 +178,13 @@ fn one_window() {
     };
     // SAFETY: the window is a page, and the callback makes it show what it is asked for.
     let reach = unsafe { Window::new(window, 12, show) };
-    let mut kept = [Oa::default(); 8];
+    let mut kept = [const { None }; 8];
     // SAFETY: these pages are used for nothing else.
     let bump = unsafe { Bump::new(Oa::new(0x2000), 62 << 12) };
     let mut cx = Context::new(&reach, Stack::new(&mut kept, 12, bump), NoTlb);
     let mut tree = Tree::new(&mut cx, four_level::Format::default()).unwrap();
     let data = four_level::Attributes::kernel_data();
-    let _ = tree.map(&mut cx, 0x3000..0x80_0000, 0x10_0000, &data, Leaves::Largest).unwrap();
+    tree.map(&mut cx, 0x3000..0x80_0000, 0x10_0000, &data, Leaves::Largest).unwrap().flush(&mut cx);
     for va in (0x3000..0x80_0000).step_by(0x3_1111) {
         assert_eq!(tree.translate(&cx, va), Ok(Oa::new(va - 0x3000 + 0x10_0000)));
     }
@@ -211,42 +218,52 @@ fn frames_that_words_cannot_point_to() {
     let last = Oa::new((1 << 46) - 1);
     assert_eq!(error, Error::OutOfRange { oa: Oa::new((1 << 46) + 0xfff), last });
     assert_eq!(arena.frames(), 1);
-    let _ = tree.map(&mut cx, 0..1 << 30, 0, &data, Leaves::Largest).unwrap();
+    tree.map(&mut cx, 0..1 << 30, 0, &data, Leaves::Largest).unwrap().flush(&mut cx);
     assert_eq!(arena.frames(), 2);
+}
+
+const fn shape(bytes_lg2: u32, align_lg2: u32) -> TableShape {
+    TableShape { level: 0, bytes_lg2, align_lg2 }
+}
+
+/// Takes a frame that has to be at `address`.
+fn take_at(source: &mut impl Frames, bytes_lg2: u32, align_lg2: u32, address: u64) -> Frame {
+    let frame = source.allocate(shape(bytes_lg2, align_lg2)).expect("there is a frame");
+    assert_eq!(frame.address(), Oa::new(address));
+    frame
 }
 
 #[test]
 fn frames_come_in_the_size_asked_for() {
     // SAFETY: nobody uses these addresses.
     let mut bump = unsafe { Bump::new(Oa::new(0x1100), 0x6000) };
-    assert_eq!(bump.allocate(12, 12), Some(Oa::new(0x2000)));
-    assert_eq!(bump.allocate(5, 5), Some(Oa::new(0x3000)));
-    assert_eq!(bump.allocate(13, 13), Some(Oa::new(0x4000)));
+    take_at(&mut bump, 12, 12, 0x2000);
+    take_at(&mut bump, 5, 5, 0x3000);
+    let last = take_at(&mut bump, 13, 13, 0x4000);
     assert_eq!(bump.bytes_left(), 0x1100);
-    assert_eq!(bump.allocate(13, 13), None);
-    // SAFETY: the last one that was handed out.
-    unsafe { bump.free(Oa::new(0x4000), 13, 13) };
+    assert_eq!(bump.allocate(shape(13, 13)), None);
+    bump.free(last);
     assert_eq!(bump.bytes_left(), 0x3100);
 
-    let mut kept = [Oa::default(); 1];
+    let mut kept = [const { None }; 1];
     let mut stack = Stack::new(&mut kept, 12, bump);
     assert!(stack.fill(1) && !stack.fill(2));
     assert_eq!(stack.kept(), 1);
-    assert_eq!(stack.allocate(12, 12), Some(Oa::new(0x4000)));
-    assert_eq!(stack.allocate(12, 12), Some(Oa::new(0x5000)));
-    // SAFETY: both were handed out above.
-    unsafe { stack.free(Oa::new(0x4000), 12, 12) };
-    assert_eq!(stack.allocate(12, 10), Some(Oa::new(0x4000)));
+    let first = take_at(&mut stack, 12, 12, 0x4000);
+    take_at(&mut stack, 12, 12, 0x5000);
+    stack.free(first);
+    take_at(&mut stack, 12, 10, 0x4000);
+    assert_eq!(stack.kept(), 0);
 
     let mut words = [0_u64; 1024];
     let arena = Arena::new(0x1800, &mut words);
     let mut source = &arena;
-    assert_eq!(source.allocate(12, 12), Some(Oa::new(0x2000)));
-    assert_eq!(source.allocate(4, 4), Some(Oa::new(0x3000)));
-    assert_eq!(source.allocate(12, 12), None);
-    // SAFETY: handed out above.
-    unsafe { source.free(Oa::new(0x2000), 12, 12) };
-    assert_eq!((source.allocate(4, 4), source.allocate(12, 12)), (Some(Oa::new(0x3010)), Some(Oa::new(0x2000))));
+    let page = take_at(&mut source, 12, 12, 0x2000);
+    take_at(&mut source, 4, 4, 0x3000);
+    assert_eq!(source.allocate(shape(12, 12)), None);
+    source.free(page);
+    take_at(&mut source, 4, 4, 0x3010);
+    take_at(&mut source, 12, 12, 0x2000);
 }
 
 #[test]
@@ -261,7 +278,7 @@ fn a_bound_for_one_operation() {
     let mut tree = Tree::new(&mut cx, four_level::Format::default()).unwrap();
     let data = four_level::Attributes::kernel_data();
     // A change takes what it takes once it has been planned.
-    let _ = tree.map(&mut cx, 0x1000..0x80_0000, 0, &data, Leaves::Largest).unwrap();
+    tree.map(&mut cx, 0x1000..0x80_0000, 0, &data, Leaves::Largest).unwrap().flush(&mut cx);
     assert_eq!(arena.frames(), 7);
     let error = tree.protect(&mut cx, 0x1000..0x80_0000, &four_level::Change::write(false), Protect::mapped());
     let Error::Memory(error) = error.unwrap_err() else { panic!("not the memory") };

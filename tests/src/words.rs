@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use ptdsl::model;
 use ptdsl::walk::{self, Outcome, Value};
 use ptgen::{
-    Access, Arena, AttributeKind, Attributes, Context, FaultKind, Format, Frames, Level, Mapping, NoTlb, Tree, Word,
+    Access, Arena, AttributeKind, Attributes, Context, FaultKind, Format, Frames, Level, Mapping, NoTlb, TableShape,
+    Tree, Word,
 };
 use rand::{Rng, RngExt, SeedableRng};
 
@@ -59,7 +60,8 @@ fn tables<F: Format>(f: F, arena: &Arena<'_, F::Word>, root: u64) -> Vec<Vec<u64
     for shape in &shapes(f)[1..] {
         let lg2 = shape.index_bits + F::Word::BYTES_LG2;
         let mut frames = arena;
-        let made = (0..TABLES).map(|_| frames.allocate(lg2, lg2).expect("the arena is large enough").get());
+        let made = (0..TABLES)
+            .map(|_| frames.allocate(TableShape::of_size(0, lg2)).expect("the arena is large enough").address().get());
         all.push(made.collect());
     }
     all

@@ -3,7 +3,7 @@
 
 use core::hint::black_box;
 
-use ptgen::{Context, DirectMap, Frames, Leaves, NoTlb, Oa, Protect, Unflushed, Unmap, Use};
+use ptgen::{Context, DirectMap, Frame, Frames, Leaves, NoTlb, Oa, Protect, TableShape, Unflushed, Unmap, Use};
 
 use crate::Peer;
 use crate::arena::{Arena, BASE, Pool};
@@ -15,16 +15,17 @@ pub struct ArenaFrames(pub Pool);
 // SAFETY: the pool hands out no frame twice, all of them in the arena and of 4 KiB.
 unsafe impl Frames for ArenaFrames {
     #[inline]
-    fn allocate(&mut self, bytes_lg2: u32, align_lg2: u32) -> Option<Oa> {
-        if bytes_lg2 != 12 || align_lg2 > 12 {
+    fn allocate(&mut self, shape: TableShape) -> Option<Frame> {
+        if shape.bytes_lg2 != 12 || shape.align_lg2 > 12 {
             return None;
         }
-        self.0.take().map(Oa::new)
+        // SAFETY: the pool hands out no frame twice.
+        self.0.take().map(|address| unsafe { Frame::new(Oa::new(address), shape) })
     }
 
     #[inline]
-    unsafe fn free(&mut self, frame: Oa, _bytes_lg2: u32, _align_lg2: u32) {
-        self.0.give(frame.get());
+    fn free(&mut self, frame: Frame) {
+        self.0.give(frame.address().get());
     }
 }
 

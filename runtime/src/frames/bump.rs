@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "implements an unsafe trait over addresses that a client vouches for")]
 
-use super::Frames;
+use super::{Frame, Frames, TableShape};
 use crate::address::Oa;
 
 /// A source that cuts frames off the start of a piece of memory. Of frames given back, only the last one cut off is
@@ -34,20 +34,22 @@ impl Bump {
 
 // SAFETY: `next` only grows past what is handed out, except when just that comes back.
 unsafe impl Frames for Bump {
-    fn allocate(&mut self, bytes_lg2: u32, align_lg2: u32) -> Option<Oa> {
-        let align = 1_u64.checked_shl(align_lg2)?;
+    fn allocate(&mut self, shape: TableShape) -> Option<Frame> {
+        let align = 1_u64.checked_shl(shape.align_lg2)?;
         let frame = self.next.checked_add(align - 1)? & !(align - 1);
-        let next = frame.checked_add(1_u64.checked_shl(bytes_lg2)?)?;
+        let next = frame.checked_add(1_u64.checked_shl(shape.bytes_lg2)?)?;
         if next > self.end {
             return None;
         }
         self.next = next;
-        Some(Oa::new(frame))
+        // SAFETY: the piece is unused, as the caller of `new` has promised, and this part of it is handed out once.
+        Some(unsafe { Frame::new(Oa::new(frame), shape) })
     }
 
-    unsafe fn free(&mut self, frame: Oa, bytes_lg2: u32, _align_lg2: u32) {
-        if frame.get() + (1 << bytes_lg2) == self.next {
-            self.next = frame.get();
+    fn free(&mut self, frame: Frame) {
+        let start = frame.address().get();
+        if start + (1 << frame.shape().bytes_lg2) == self.next {
+            self.next = start;
         }
     }
 }

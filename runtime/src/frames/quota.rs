@@ -2,20 +2,21 @@
 
 #![expect(unsafe_code, reason = "hands out the frames of another source")]
 
-use super::Frames;
+use super::{Frame, Frames, TableShape};
 use crate::address::Oa;
 
 /// A source that hands out frames of another one, at most a given number at a time: to bound what one owner's tables may
 /// take, and to see what an operation does when frames run out.
 ///
 /// ```
-/// use ptgen::{Arena, Frames, Quota};
+/// use ptgen::{Arena, Frames, Quota, TableShape};
 ///
 /// let mut words = vec![0_u64; 4 * 512];
 /// let arena = Arena::new(0, &mut words);
 /// let mut frames = Quota::new(&arena, 1);
-/// assert!(frames.allocate(12, 12).is_some());
-/// assert!(frames.allocate(12, 12).is_none());
+/// let shape = TableShape::of_size(0, 12);
+/// assert!(frames.allocate(shape).is_some());
+/// assert!(frames.allocate(shape).is_none());
 /// assert_eq!(frames.left(), 0);
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -38,16 +39,23 @@ impl<A: Frames> Quota<A> {
 
 // SAFETY: every frame comes from the source inside, which keeps the promise.
 unsafe impl<A: Frames> Frames for Quota<A> {
-    fn allocate(&mut self, bytes_lg2: u32, align_lg2: u32) -> Option<Oa> {
+    fn allocate(&mut self, shape: TableShape) -> Option<Frame> {
         let left = self.left.checked_sub(1)?;
-        let frame = self.frames.allocate(bytes_lg2, align_lg2)?;
+        let frame = self.frames.allocate(shape)?;
         self.left = left;
         Some(frame)
     }
 
-    unsafe fn free(&mut self, frame: Oa, bytes_lg2: u32, align_lg2: u32) {
+    fn free(&mut self, frame: Frame) {
         self.left = self.left.saturating_add(1);
-        // SAFETY: the caller's promise is the one that is asked for.
-        unsafe { self.frames.free(frame, bytes_lg2, align_lg2) }
+        self.frames.free(frame);
+    }
+
+    fn share(&mut self, address: Oa) -> bool {
+        self.frames.share(address)
+    }
+
+    fn unshare(&mut self, address: Oa) -> bool {
+        self.frames.unshare(address)
     }
 }

@@ -2,30 +2,43 @@
 
 #![expect(unsafe_code, reason = "implements an unsafe trait over another one")]
 
-use super::Frames;
+use super::{Frame, Frames, TableShape};
 use crate::address::Oa;
 
-/// A source that keeps frames of one size that are given back, up to the length of a slice, and takes the rest from
-/// another source: a reserve, a cache, or what makes a [`Bump`](super::Bump) use its frames again.
+/// Frames of one size that were taken before, in front of a source: for code that may neither sleep nor wait, with
+/// [`NoFrames`](super::NoFrames) behind it, and for handing frames out again without asking the source.
+///
+/// ```
+/// use ptgen::{Arena, Frames, Stack, TableShape};
+///
+/// let mut words = vec![0_u64; 4 * 512];
+/// let arena = Arena::new(0, &mut words);
+/// let mut kept = [const { None }; 2];
+/// let mut frames = Stack::new(&mut kept, 12, &arena);
+/// assert!(frames.fill(2));
+/// assert!(frames.allocate(TableShape::of_size(0, 12)).is_some());
+/// assert_eq!(frames.kept(), 1);
+/// ```
 #[derive(Debug)]
 pub struct Stack<'a, A> {
-    kept: &'a mut [Oa],
+    kept: &'a mut [Option<Frame>],
     count: usize,
     bytes_lg2: u32,
     source: A,
 }
 
 impl<'a, A: Frames> Stack<'a, A> {
-    /// An empty stack in `kept` for frames of `2^bytes_lg2` bytes, aligned to their size, before `source`.
-    pub const fn new(kept: &'a mut [Oa], bytes_lg2: u32, source: A) -> Self {
+    /// A stack in `kept` for frames of `2^bytes_lg2` bytes, aligned to their size, before `source`. It starts empty:
+    /// frames that `kept` holds already are lost.
+    pub const fn new(kept: &'a mut [Option<Frame>], bytes_lg2: u32, source: A) -> Self {
         Self { kept, count: 0, bytes_lg2, source }
     }
 
     /// Takes frames from the source until `count` are kept. Returns whether there are so many.
     pub fn fill(&mut self, count: usize) -> bool {
         while self.count < count.min(self.kept.len()) {
-            let Some(frame) = self.source.allocate(self.bytes_lg2, self.bytes_lg2) else { return false };
-            self.kept[self.count] = frame;
+            let Some(frame) = self.source.allocate(TableShape::of_size(0, self.bytes_lg2)) else { return false };
+            self.kept[self.count] = Some(frame);
             self.count += 1;
         }
         self.count >= count
@@ -36,30 +49,55 @@ impl<'a, A: Frames> Stack<'a, A> {
     pub const fn kept(&self) -> usize {
         self.count
     }
+
+    /// Gives all that is kept back to the source.
+    pub fn drain(&mut self) {
+        for frame in self.kept[..self.count].iter_mut().filter_map(Option::take) {
+            self.source.free(frame);
+        }
+        self.count = 0;
+    }
+
+    /// What frames of this shape are asked for as: all of this size serve all.
+    const fn shape(&self, shape: TableShape) -> TableShape {
+        let align_lg2 = if self.is_kept(shape) { self.bytes_lg2 } else { shape.align_lg2 };
+        TableShape { align_lg2, ..shape }
+    }
+
+    const fn is_kept(&self, shape: TableShape) -> bool {
+        shape.bytes_lg2 == self.bytes_lg2 && shape.align_lg2 <= self.bytes_lg2
+    }
 }
 
 // SAFETY: frames are the source's, each of them on the stack once, when it has come back.
 unsafe impl<A: Frames> Frames for Stack<'_, A> {
-    fn allocate(&mut self, bytes_lg2: u32, align_lg2: u32) -> Option<Oa> {
-        if bytes_lg2 == self.bytes_lg2 && align_lg2 <= bytes_lg2 && self.count > 0 {
-            self.count -= 1;
-            return Some(self.kept[self.count]);
+    fn allocate(&mut self, shape: TableShape) -> Option<Frame> {
+        if self.is_kept(shape)
+            && let Some(last) = self.count.checked_sub(1)
+            && let Some(frame) = self.kept[last].take()
+        {
+            self.count = last;
+            return Some(frame.at_level(shape.level));
         }
-        let align_lg2 = if bytes_lg2 == self.bytes_lg2 { align_lg2.max(bytes_lg2) } else { align_lg2 };
-        self.source.allocate(bytes_lg2, align_lg2)
+        self.source.allocate(self.shape(shape))
     }
 
-    unsafe fn free(&mut self, frame: Oa, bytes_lg2: u32, align_lg2: u32) {
-        let mut align_lg2 = align_lg2;
-        if bytes_lg2 == self.bytes_lg2 && align_lg2 <= bytes_lg2 {
-            if self.count < self.kept.len() {
-                self.kept[self.count] = frame;
-                self.count += 1;
-                return;
-            }
-            align_lg2 = bytes_lg2;
+    fn free(&mut self, frame: Frame) {
+        if self.is_kept(frame.shape()) && self.count < self.kept.len() {
+            self.kept[self.count] = Some(frame);
+            self.count += 1;
+            return;
         }
-        // SAFETY: the frame came from the source, with the size and alignment that `allocate` asks for.
-        unsafe { self.source.free(frame, bytes_lg2, align_lg2) }
+        let shape = self.shape(frame.shape());
+        // SAFETY: the source has handed the frame out as this shape, and the caller has given up the only value.
+        self.source.free(unsafe { Frame::new(frame.address(), shape) });
+    }
+
+    fn share(&mut self, address: Oa) -> bool {
+        self.source.share(address)
+    }
+
+    fn unshare(&mut self, address: Oa) -> bool {
+        self.source.unshare(address)
     }
 }

@@ -4,12 +4,12 @@
 
 use core::cell::Cell;
 use core::fmt;
-use core::sync::atomic::Ordering;
 
 use super::Memory;
 use crate::address::Oa;
+use crate::atomic::Ordering;
 use crate::error::{MemoryError, MemoryReason};
-use crate::frames::Frames;
+use crate::frames::{Frame, Frames, TableShape};
 use crate::word::Word;
 
 /// Table memory in a slice of words that stands at a given address, and at the same time a source of frames in it.
@@ -142,20 +142,22 @@ unsafe impl<U: Word> Memory for Arena<'_, U> {
 
 // SAFETY: a frame is cut off what has not been handed out, or is one that came back; it lies in the memory.
 unsafe impl<W: Word> Frames for &Arena<'_, W> {
-    fn allocate(&mut self, bytes_lg2: u32, align_lg2: u32) -> Option<Oa> {
-        let bytes_lg2 = at_least_two_words::<W>(bytes_lg2);
-        let kind = (bytes_lg2 << 8 | align_lg2) as usize;
-        let index = self.reuse(kind).or_else(|| self.cut(bytes_lg2, align_lg2))?;
+    fn allocate(&mut self, shape: TableShape) -> Option<Frame> {
+        let bytes_lg2 = at_least_two_words::<W>(shape.bytes_lg2);
+        let kind = (bytes_lg2 << 8 | shape.align_lg2) as usize;
+        let index = self.reuse(kind).or_else(|| self.cut(bytes_lg2, shape.align_lg2))?;
         self.frames.set(self.frames.get() + 1);
-        Some(self.address(index))
+        // SAFETY: the words are handed out to nobody else until they are given back.
+        Some(unsafe { Frame::new(self.address(index), shape) })
     }
 
-    unsafe fn free(&mut self, frame: Oa, bytes_lg2: u32, align_lg2: u32) {
+    fn free(&mut self, frame: Frame) {
+        let TableShape { bytes_lg2, align_lg2, .. } = frame.shape();
         let bytes_lg2 = at_least_two_words::<W>(bytes_lg2);
-        if self.cells(frame, bytes_lg2 - W::BYTES_LG2).is_none() {
+        if self.cells(frame.address(), bytes_lg2 - W::BYTES_LG2).is_none() {
             return;
         }
-        let index = ((frame.get() - self.base) >> W::BYTES_LG2) as usize;
+        let index = ((frame.address().get() - self.base) >> W::BYTES_LG2) as usize;
         self.set_word(index, self.free.get());
         self.set_word(index + 1, (bytes_lg2 << 8 | align_lg2) as usize);
         self.free.set(index + 1);

@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use ptgen::{Arena, Frames, Memory, MemoryError, Oa, Word};
+use ptgen::{Arena, Frame, Frames, Memory, MemoryError, Oa, TableShape, Word};
 
 /// What a frame holds before it is a table and after it has been one: a word that is not absent in any test format.
 pub const POISON: u64 = 0xfdfd_fdfd_fdfd_fdfd;
@@ -15,7 +15,7 @@ pub const POISON: u64 = 0xfdfd_fdfd_fdfd_fdfd;
 pub struct Checked<'a, W: Word = u64> {
     arena: &'a Arena<'a, W>,
     pub left: Cell<usize>,
-    out: RefCell<BTreeMap<u64, (u32, u32)>>,
+    out: RefCell<BTreeMap<u64, TableShape>>,
     pub log: RefCell<Vec<String>>,
 }
 
@@ -38,25 +38,25 @@ impl<'a, W: Word> Checked<'a, W> {
 
 // SAFETY: the frames are the arena's.
 unsafe impl<W: Word> Frames for &Checked<'_, W> {
-    fn allocate(&mut self, bytes_lg2: u32, align_lg2: u32) -> Option<Oa> {
+    fn allocate(&mut self, shape: TableShape) -> Option<Frame> {
         self.left.set(self.left.get().checked_sub(1)?);
         let mut arena = self.arena;
-        let frame = arena.allocate(bytes_lg2, align_lg2).expect("the arena is large enough");
-        assert!(frame.is_aligned(align_lg2));
-        self.poison(frame, bytes_lg2);
-        assert!(self.out.borrow_mut().insert(frame.get(), (bytes_lg2, align_lg2)).is_none());
+        let frame = arena.allocate(shape).expect("the arena is large enough");
+        assert!(frame.address().is_aligned(shape.align_lg2));
+        self.poison(frame.address(), shape.bytes_lg2);
+        assert!(self.out.borrow_mut().insert(frame.address().get(), shape).is_none());
         Some(frame)
     }
 
-    unsafe fn free(&mut self, frame: Oa, bytes_lg2: u32, align_lg2: u32) {
-        let taken = self.out.borrow_mut().remove(&frame.get());
-        assert_eq!(taken, Some((bytes_lg2, align_lg2)), "{frame} is given back twice, or not as it was taken");
+    fn free(&mut self, frame: Frame) {
+        let (address, shape) = (frame.address(), frame.shape());
+        let taken = self.out.borrow_mut().remove(&address.get());
+        assert_eq!(taken, Some(shape), "{address} is given back twice, or not as it was taken");
         self.left.set(self.left.get().saturating_add(1));
-        self.log.borrow_mut().push(format!("free {frame}"));
-        self.poison(frame, bytes_lg2);
+        self.log.borrow_mut().push(format!("free {address}"));
+        self.poison(address, shape.bytes_lg2);
         let mut arena = self.arena;
-        // SAFETY: the caller's promise, checked above.
-        unsafe { arena.free(frame, bytes_lg2, align_lg2) }
+        arena.free(frame);
     }
 }
 

@@ -4,7 +4,7 @@
 //! out, by name, is only what the manual leaves to the processor, or a machine is known to be lax about.
 
 use ptdsl::walk;
-use ptgen::{Arena, Format, Frames, Level, PageTable};
+use ptgen::{Arena, Format, Frames, Level, PageTable, TableShape};
 use ptgen_machines::Machine;
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -133,7 +133,13 @@ fn fill<F: Format<Word = u64>>(
     for shape in &shapes(f)[1..] {
         let lg2 = shape.index_bits + WORD_LG2;
         let mut frames = arena;
-        tables.push((0..TABLES).map(|_| frames.allocate(lg2, lg2).expect("the arena is large enough").get()).collect());
+        tables.push(
+            (0..TABLES)
+                .map(|_| {
+                    frames.allocate(TableShape::of_size(0, lg2)).expect("the arena is large enough").address().get()
+                })
+                .collect(),
+        );
     }
     // First what each level may have, to choose from, then the words.
     let mut makers = Makers { ground, fields, rng, leaves: Vec::new() };

@@ -1,0 +1,13 @@
+//! The atomics that words in memory are.
+//!
+//! The core library's, except where the same source is compiled to be watched: against atomics that explore every
+//! interleaving, or that report every store.
+
+#[cfg(not(any(ptgen_loom, ptgen_watched)))]
+pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64};
+#[cfg(ptgen_loom)]
+pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64};
+#[cfg(ptgen_watched)]
+pub(crate) use ptgen_cells::{AtomicU32, AtomicU64};
+
+pub(crate) use core::sync::atomic::Ordering;

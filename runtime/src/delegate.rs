@@ -1,0 +1,40 @@
+//! The operations of [`RangeMut`](crate::RangeMut) on all that a tree translates: one line for each.
+
+/// Methods of [`Tree`](crate::Tree) that are those of the range that covers everything.
+macro_rules! delegate {
+    ($($name:ident $(<$($generic:ident: $bound:path),*>)? ($($argument:ident: $of:ty),* $(,)?) -> $gives:ty;)*) => {
+        impl<F: $crate::Format> $crate::Tree<F> {
+            $(
+                #[doc = concat!("[`RangeMut::", stringify!($name), "`](crate::RangeMut::", stringify!($name), ") on all ")]
+                #[doc = "that the tables can translate, which says what it does and when it fails."]
+                ///
+                /// # Errors
+                ///
+                /// As there; nothing has been changed then, unless it says otherwise.
+                #[inline]
+                #[cfg_attr(debug_assertions, track_caller)]
+                pub fn $name<M: $crate::Memory, A: $crate::Frames, T: $crate::Tlb $($(, $generic: $bound)*)?>(
+                    &mut self,
+                    cx: &mut $crate::Context<M, A, T>,
+                    $($argument: $of),*
+                ) -> $gives {
+                    self.range_mut().$name(cx, $($argument),*)
+                }
+            )*
+        }
+    };
+}
+
+use crate::address::{Oa, VaRange};
+use crate::error::Error;
+use crate::flush::Unflushed;
+use crate::map::Leaves;
+use crate::protect::Protect;
+use crate::unmap::Unmap;
+
+delegate! {
+    map(range: impl Into<VaRange>, oa: impl Into<Oa>, attributes: &F::Attributes, leaves: Leaves)
+        -> Result<Unflushed<F>, Error>;
+    unmap(range: impl Into<VaRange>, policy: Unmap) -> Result<Unflushed<F>, Error>;
+    protect(range: impl Into<VaRange>, change: &F::Change, policy: Protect) -> Result<Unflushed<F>, Error>;
+}

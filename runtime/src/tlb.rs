@@ -1,0 +1,5 @@
+//! Ways to issue flushes.
+
+mod callback;
+
+pub use callback::Callback;
