@@ -1,5 +1,6 @@
 //! What must not be dropped says where it came from if it is: in debug builds only.
 
+#[cfg(debug_assertions)]
 use core::panic::Location;
 
 /// Where a client called an operation. Says nothing in release builds.

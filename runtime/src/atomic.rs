@@ -5,9 +5,9 @@
 
 #[cfg(not(any(ptgen_loom, ptgen_watched)))]
 pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64};
-#[cfg(ptgen_loom)]
-pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64};
 #[cfg(ptgen_watched)]
 pub(crate) use ptgen_cells::{AtomicU32, AtomicU64};
+#[cfg(ptgen_loom)]
+pub(crate) use ptgen_loom_atomics::{AtomicU32, AtomicU64};
 
 pub(crate) use core::sync::atomic::Ordering;

@@ -54,7 +54,9 @@ pub use format::{
 };
 pub use frames::{Bump, Frame, Frames, NoFrames, Quota, Stack, TableShape};
 pub use map::Leaves;
-pub use memory::{Arena, DirectMap, Guest, Identity, Memory, Window};
+#[cfg(not(ptgen_loom))]
+pub use memory::{Arena, DirectMap, Identity, Window};
+pub use memory::{Guest, Memory};
 pub use page_table::PageTable;
 pub use protect::Protect;
 pub use range_mut::RangeMut;

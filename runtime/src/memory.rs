@@ -1,13 +1,20 @@
 //! How tables are reached.
 
+// Those that see memory as words cannot do so where words are bigger than they look.
+#[cfg(not(ptgen_loom))]
 mod arena;
+#[cfg(not(ptgen_loom))]
 mod direct;
 mod guest;
+#[cfg(not(ptgen_loom))]
 mod window;
 
+#[cfg(not(ptgen_loom))]
 pub use arena::Arena;
+#[cfg(not(ptgen_loom))]
 pub use direct::{DirectMap, Identity};
 pub use guest::Guest;
+#[cfg(not(ptgen_loom))]
 pub use window::Window;
 
 use crate::address::Oa;

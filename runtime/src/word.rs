@@ -75,6 +75,7 @@ pub trait Word:
     fn swap(self) -> Self;
 
     /// `words` as words in memory. None if they are not aligned as those must be.
+    #[cfg(not(ptgen_loom))]
     #[inline]
     fn cells(words: &mut [Self]) -> Option<&[Self::Atomic]> {
         let (first, len) = (words.as_mut_ptr().cast::<Self::Atomic>(), words.len());
@@ -137,6 +138,12 @@ macro_rules! word {
                 cell.compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire).map(drop)
             }
 
+            #[cfg(ptgen_loom)]
+            unsafe fn store_private(cell: &$atomic, word: Self) {
+                cell.store(word, Ordering::Relaxed);
+            }
+
+            #[cfg(not(ptgen_loom))]
             #[inline(always)]
             unsafe fn store_private(cell: &$atomic, word: Self) {
                 // SAFETY: the pointer comes from a reference to an atomic, whose interior may be written through it,

@@ -1,0 +1,63 @@
+//! What a machine records in leaves while they are being changed.
+
+use loom::thread;
+use ptgen_loom::{Leaves, Protect};
+use ptgen_loom_atomics::Weakness;
+
+use crate::tiny::{ACCESSED, Attributes, Change, DIRTY, Format, LARGE, PAGE};
+use crate::{explore, fails, machine, start};
+
+const WRITE: Attributes = Attributes { write: true, accessed: false, dirty: false };
+const LOST: &str = "what the machine recorded is lost";
+const UNDONE: &str = "what was changed has been undone";
+
+/// A page is made read-only while a machine writes to it.
+fn protect_beside_machine() {
+    let (tables, mut cx, mut tree) = start(3, 3, Format::default());
+    tree.map(&mut cx, 0..LARGE, 0, &WRITE, Leaves::Exactly(12)).expect("nothing is there").flush(&mut cx);
+    let (root, shared) = (tree.root(), tables.clone());
+    let writing = thread::spawn(move || machine::write(&shared, Format::default(), root, PAGE, ACCESSED | DIRTY));
+    tree.protect(&mut cx, 0..LARGE, &Change::write(false), Protect::mapped()).expect("it is mapped").flush(&mut cx);
+    let wrote = writing.join().expect("the machine ends");
+    for va in [0, PAGE] {
+        let attributes = tree.lookup(&cx.memory, va).expect("it is mapped").attributes();
+        let recorded = wrote && va == PAGE;
+        assert_eq!(attributes, Attributes { write: false, accessed: recorded, dirty: recorded }, "{LOST}");
+    }
+}
+
+/// A large leaf is split to make a part of it read-only while a machine writes to the other part.
+fn split_beside_machine() {
+    let (tables, mut cx, mut tree) = start(3, 3, Format::default());
+    tree.map(&mut cx, 0..LARGE, 0, &WRITE, Leaves::Largest).expect("nothing is there").flush(&mut cx);
+    assert_eq!(tables.out(), 2);
+    let (root, shared) = (tree.root(), tables.clone());
+    let writing = thread::spawn(move || machine::write(&shared, Format::default(), root, PAGE, DIRTY));
+    tree.protect(&mut cx, 0..PAGE, &Change::write(false), Protect::mapped()).expect("it is mapped").flush(&mut cx);
+    let wrote = writing.join().expect("the machine ends");
+    // The machine may have written before or after the split; in the page that it wrote to, it is known either way.
+    let attributes = |va| tree.lookup(&cx.memory, va).expect("it is mapped").attributes();
+    assert_eq!(attributes(PAGE), Attributes { dirty: wrote, ..WRITE }, "{LOST}");
+    assert!(!attributes(0).write, "{UNDONE}");
+    assert_eq!(tables.out(), 3);
+}
+
+#[test]
+fn protect_keeps_what_a_machine_records() {
+    explore(protect_beside_machine);
+}
+
+#[test]
+fn protect_needs_exchanges_of_one_step() {
+    fails(Weakness::Exchanges, &[LOST], protect_beside_machine);
+}
+
+#[test]
+fn split_keeps_what_a_machine_records() {
+    explore(split_beside_machine);
+}
+
+#[test]
+fn split_needs_exchanges_of_one_step() {
+    fails(Weakness::Exchanges, &[LOST, UNDONE], split_beside_machine);
+}
