@@ -2,15 +2,23 @@
 
 #![expect(unsafe_code, reason = "new tables are written without looking who else does")]
 
+mod accounted;
 mod bump;
+mod fragments;
 mod none;
 mod quota;
+mod shared;
 mod stack;
+mod tally;
 
+pub use accounted::{Accounted, Charge};
 pub use bump::Bump;
+pub use fragments::{FragmentPage, Fragments};
 pub use none::NoFrames;
 pub use quota::Quota;
+pub use shared::{Owners, Shared};
 pub use stack::Stack;
+pub use tally::Tally;
 
 use crate::address::Oa;
 

@@ -52,7 +52,10 @@ pub use format::{
     Access, AttributeInfo, AttributeKind, Attributes, AttributesOf, Bits, Change, ChangeKind, ChangeOf, Format, Level,
     LevelInfo, PatchOf, RootVisitor, Sizes, Unencodable, Way, WordOf,
 };
-pub use frames::{Bump, Frame, Frames, NoFrames, Quota, Stack, TableShape};
+pub use frames::{
+    Accounted, Bump, Charge, FragmentPage, Fragments, Frame, Frames, NoFrames, Owners, Quota, Shared, Stack,
+    TableShape, Tally,
+};
 pub use map::Leaves;
 #[cfg(not(ptgen_loom))]
 pub use memory::{Arena, DirectMap, Identity, Window};

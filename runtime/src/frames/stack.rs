@@ -5,8 +5,11 @@
 use super::{Frame, Frames, TableShape};
 use crate::address::Oa;
 
-/// Frames of one size that were taken before, in front of a source: for code that may neither sleep nor wait, with
-/// [`NoFrames`](super::NoFrames) behind it, and for handing frames out again without asking the source.
+/// Frames of one size that were taken before, in front of a source: for handing frames out again without asking the
+/// source, and, with [`NoFrames`](super::NoFrames) behind it, for code that may neither sleep nor wait. What such code has
+/// used up is [refilled](Self::refill) where one may sleep; until then, an operation that needs more says so before it
+/// has changed anything. (For what operations in a known range may need, see
+/// [`RangeMut::prepare`](crate::RangeMut::prepare).) For tables of two sizes, put one stack behind another.
 ///
 /// ```
 /// use ptgen::{Arena, Frames, Stack, TableShape};
@@ -36,12 +39,35 @@ impl<'a, A: Frames> Stack<'a, A> {
 
     /// Takes frames from the source until `count` are kept. Returns whether there are so many.
     pub fn fill(&mut self, count: usize) -> bool {
-        while self.count < count.min(self.kept.len()) {
-            let Some(frame) = self.source.allocate(TableShape::of_size(0, self.bytes_lg2)) else { return false };
-            self.kept[self.count] = Some(frame);
-            self.count += 1;
+        fill(self.kept, &mut self.count, self.bytes_lg2, &mut self.source, count)
+    }
+
+    /// Takes frames from another source until `count` are kept. Returns whether there are so many. `frames` is one that
+    /// takes back what this one's own source does not.
+    ///
+    /// ```
+    /// use ptgen::{Arena, Frames, NoFrames, Stack, TableShape};
+    ///
+    /// let mut words = vec![0_u64; 4 * 512];
+    /// let arena = Arena::new(0, &mut words);
+    /// let mut kept = [const { None }; 2];
+    /// let mut atomic = Stack::new(&mut kept, 12, NoFrames);
+    /// assert!(atomic.allocate(TableShape::of_size(0, 12)).is_none());
+    /// assert!(atomic.refill(&mut &arena, 2));                          // where one may sleep
+    /// assert!(atomic.allocate(TableShape::of_size(0, 12)).is_some());  // where one may not
+    /// atomic.drain_to(&mut &arena);
+    /// assert_eq!((atomic.kept(), arena.frames()), (0, 1));
+    /// ```
+    pub fn refill(&mut self, frames: &mut impl Frames, count: usize) -> bool {
+        fill(self.kept, &mut self.count, self.bytes_lg2, frames, count)
+    }
+
+    /// Gives all that is kept to another source, from which it was refilled.
+    pub fn drain_to(&mut self, frames: &mut impl Frames) {
+        for frame in self.kept[..self.count].iter_mut().filter_map(Option::take) {
+            frames.free(frame);
         }
-        self.count >= count
+        self.count = 0;
     }
 
     /// How many frames are kept.
@@ -67,6 +93,22 @@ impl<'a, A: Frames> Stack<'a, A> {
     const fn is_kept(&self, shape: TableShape) -> bool {
         shape.bytes_lg2 == self.bytes_lg2 && shape.align_lg2 <= self.bytes_lg2
     }
+}
+
+/// Takes frames of `2^bytes_lg2` bytes from `frames` until `count` of them are in `kept`. Returns whether there are.
+fn fill(
+    kept: &mut [Option<Frame>],
+    filled: &mut usize,
+    bytes_lg2: u32,
+    frames: &mut impl Frames,
+    count: usize,
+) -> bool {
+    while *filled < count.min(kept.len()) {
+        let Some(frame) = frames.allocate(TableShape::of_size(0, bytes_lg2)) else { return false };
+        kept[*filled] = Some(frame);
+        *filled += 1;
+    }
+    *filled >= count
 }
 
 // SAFETY: frames are the source's, each of them on the stack once, when it has come back.

@@ -8,4 +8,5 @@ pub mod model;
 pub mod odd;
 pub mod oracle;
 pub mod random;
+pub mod small;
 pub mod three_level;

@@ -28,13 +28,19 @@ pub struct Dump<A> {
 }
 
 impl<A: Copy + PartialEq> Dump<A> {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { segments: Vec::new(), leaves: Vec::new(), tables: 0, hash: 0 }
     }
 
-    fn word(&mut self, address: u64, word: u64) {
+    pub fn word(&mut self, address: u64, word: u64) {
         let mixed = (self.hash ^ address).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29) ^ word;
         self.hash = mixed.wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
+    }
+
+    /// A leaf of one slot.
+    pub fn leaf(&mut self, start: u64, lg2: u32, oa: u64, attributes: A) {
+        self.leaves.push((start, lg2));
+        self.slot(start, lg2, oa, attributes);
     }
 
     fn slot(&mut self, start: u64, lg2: u32, oa: u64, attributes: A) {
