@@ -9,6 +9,7 @@ mod body;
 mod cube;
 mod docs;
 mod expr;
+mod families;
 mod format;
 mod kinds;
 mod leaf;
@@ -77,6 +78,7 @@ pub fn expand(family: &Family, options: &Options) -> Result<TokenStream, Vec<Dia
     let Options { attributes, visibility, name, items, .. } = options;
     let docs = docs::module(&plan);
     let page_table = table::page_table(&plan);
+    let families = families::families(&options.crate_path, &plan);
     let root = table::root(&plan);
     let all = level::Levels::new(&plan);
     let format = format::format(&plan, &all);
@@ -90,6 +92,7 @@ pub fn expand(family: &Family, options: &Options) -> Result<TokenStream, Vec<Dia
         #visibility mod #name {
             #items
             #page_table
+            #families
             #root
             #attribute_types
             #format

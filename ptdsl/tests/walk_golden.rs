@@ -282,7 +282,7 @@ fn riscv() {
 fn aarch64_stage1_trial() {
     let all = trials();
     let binding = "hardware_accessed hardware_dirty hierarchical";
-    let data = "accessed dirty global memory_type=normal shareability=inner write";
+    let data = "accessed dirty global memory_type=write_back shareability=inner write";
     let name = format!("aarch64_stage1_4k {binding}");
     bound(&all, &name)
         .leaf("l3", 0x0068_0000_1234_5703, "page", 0x1234_5000, 12, data)
@@ -300,7 +300,7 @@ fn aarch64_stage1_trial() {
         "page",
         0x1234_5000,
         12,
-        "accessed global memory_type=normal shareability=inner write",
+        "accessed global memory_type=write_back shareability=inner write",
     );
     let name = format!("aarch64_stage1_64k lpa {binding}");
     bound(&all, &name).leaf("l3", 0x0068_1234_5678_a703, "page", 0xa_1234_5678_0000, 16, data);
@@ -310,7 +310,7 @@ fn aarch64_stage1_trial() {
 fn aarch64_stage1_shipped() {
     let all = shipped();
     let name = "aarch64_stage1_4k hardware_accessed hardware_dirty hierarchical";
-    let data = "accessed dirty global memory_type=normal write";
+    let data = "accessed dirty global memory_type=write_back write";
     bound(&all, name)
         .leaf("l3", 0x0068_0000_1234_5703, "page", 0x1234_5000, 12, data)
         .leaf("l2", 0x0068_0000_4000_0701, "block", 0x4000_0000, 21, data)
@@ -329,7 +329,7 @@ fn aarch64_lpa2() {
                 "page",
                 0x000d_1234_5678_9000,
                 12,
-                "accessed dirty global memory_type=normal write",
+                "accessed dirty global memory_type=write_back write",
             )
             .table(
                 "lm1",
@@ -345,7 +345,7 @@ fn aarch64_lpa2() {
                 "block",
                 0x80_0000_0000,
                 39,
-                "accessed dirty global memory_type=normal write",
+                "accessed dirty global memory_type=write_back write",
             );
     });
 }

@@ -151,6 +151,16 @@ impl VaRange {
         Self { start, last, kind: if last < start { Kind::Reversed } else { Kind::Proper } }
     }
 
+    /// The `count` blocks of `2^lg2` bytes from `start`; reversed if there are not so many addresses.
+    pub(crate) fn blocks(start: Va, count: u64, lg2: u32) -> Self {
+        let bytes = u128::from(count) << lg2.min(63);
+        let Some(more) = bytes.checked_sub(1) else { return Self::new(start, 0) };
+        match u64::try_from(u128::from(start.0) + more) {
+            Ok(last) => Self::inclusive(start, last),
+            Err(_) => Self { start, last: Va(u64::MAX), kind: Kind::Reversed },
+        }
+    }
+
     /// The addresses from `start` to `last`, both included.
     #[inline]
     #[must_use]
@@ -268,5 +278,22 @@ impl fmt::Display for VaRange {
 impl fmt::Debug for VaRange {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Va, VaRange};
+
+    #[test]
+    fn blocks_end_where_addresses_do() {
+        let blocks = |start, count, lg2| VaRange::blocks(Va::new(start), count, lg2);
+        assert_eq!(blocks(0x3000, 2, 12), VaRange::from(0x3000..0x5000));
+        assert!(blocks(0x3000, 0, 12).is_empty());
+        assert_eq!(blocks(0, 1 << 52, 12), VaRange::inclusive(0, u64::MAX));
+        assert_eq!(blocks(0u64.wrapping_sub(0x1000), 1, 12).last().get(), u64::MAX);
+        for (start, count) in [(0, (1 << 52) + 1), (0x1000, 1 << 52), (0u64.wrapping_sub(0x1000), 2), (0, u64::MAX)] {
+            assert!(blocks(start, count, 12).is_reversed(), "{start:#x}, {count:#x}");
+        }
     }
 }

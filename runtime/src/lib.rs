@@ -19,6 +19,7 @@ mod edit;
 mod emitted;
 mod entry;
 mod error;
+mod families;
 mod floor;
 mod flush;
 mod format;
@@ -82,5 +83,6 @@ pub mod __ {
     pub use core;
 
     pub use crate::emitted::{Codes, check, patch, strictest, tile};
-    pub use crate::{__builders as builders, __page_table as page_table};
+    pub use crate::families::change;
+    pub use crate::{__builders as builders, __families as families, __page_table as page_table};
 }

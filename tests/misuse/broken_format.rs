@@ -3,7 +3,8 @@
 pub mod kernel {}
 
 fn make(cx: &mut ptgen::Context<&ptgen::Arena<'_, u64>, &ptgen::Arena<'_, u64>, ptgen::NoTlb>) {
-    let _ = kernel::PageTable::new(cx);
+    let mut table = kernel::PageTable::new(cx).unwrap();
+    let _ = table.set_memory_ro(cx, 0x1000, 1);
 }
 
 fn main() {}

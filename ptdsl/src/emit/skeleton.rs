@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 
+use super::families::{Says, families};
 use super::leaf::integer;
 use super::show::name;
 use super::{Options, docs};
@@ -28,6 +29,20 @@ struct Names {
     root: BTreeSet<String>,
 }
 
+impl Says for Names {
+    fn flag(&self, name: &str) -> bool {
+        self.attributes.get(name).is_some_and(|bits| *bits <= 1) && !self.choices.contains_key(name)
+    }
+
+    fn memory_type(&self, name: &str) -> bool {
+        self.choices.get("memory_type").is_some_and(|variants| variants.contains(&upper_camel(name)))
+    }
+
+    fn memory_types(&self) -> bool {
+        self.choices.contains_key("memory_type")
+    }
+}
+
 /// A module with the public names and no content.
 #[must_use]
 pub fn skeleton(options: &Options, description: Option<&Description>) -> TokenStream {
@@ -36,6 +51,7 @@ pub fn skeleton(options: &Options, description: Option<&Description>) -> TokenSt
     let types = types(krate, &names);
     let said = said(krate, &names);
     let tables = tables(krate, &names);
+    let families = families(krate, &names);
     quote! {
         #attributes
         #[allow(missing_docs, dead_code, unused_variables)]
@@ -44,6 +60,7 @@ pub fn skeleton(options: &Options, description: Option<&Description>) -> TokenSt
             #types
             #said
             #tables
+            #families
         }
     }
 }
