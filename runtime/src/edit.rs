@@ -3,42 +3,185 @@
 //! The plan looks for everything that could stop the change, the commit makes it. Where nothing within a covered table
 //! could stop it, the plan does not look there.
 
+use crate::address::VaRange;
+use crate::alarm::Place;
+use crate::context::Context;
 use crate::error::Error;
-use crate::format::{ChangeKind, Format, Level, Unencodable, Way, WordOf};
+use crate::flush::{Tlb, Unflushed};
+use crate::format::{ChangeKind, Format, Level, RootVisitor, Unencodable, Way, WordOf};
 use crate::frames::Frames;
-use crate::garbage::Garbage;
+use crate::garbage::{Garbage, can_unlink};
 use crate::memory::Memory;
 use crate::plan::{Plan, can_say_all};
+use crate::range_mut::Target;
 use crate::reserve::{Need, Reserve};
-use crate::span::{Span, index, low, slot_last};
+use crate::span::{Span, all_sizes, check_aligned, index, low, slot_last};
 use crate::table::{Slot, Slots, Table};
+use crate::unmap::{Holes, Partial, Tables};
 
 /// What is done to leaves.
+///
+/// An edit is of the leaves that it [sees](Self::sees), which are those of the tables for most. A leaf word is
+/// [changed](Self::change) into another leaf word, and then [put](Self::put) into its slot. What has to be cut off from
+/// it, because it is not in the range, is [kept](Self::keep).
 pub(crate) trait Edit<F: Format>: Copy {
+    /// The kind of change that is made to leaves.
+    const KIND: ChangeKind;
     /// Whether leaves go, and with them all else that is in the range.
-    const CLEARS: bool;
+    const CLEARS: bool = false;
+    /// Whether the leaves that it sees are absent words for the machine.
+    const SEES_ABSENT: bool = false;
+    /// Whether what it puts are absent words for the machine.
+    const PUTS_ABSENT: bool = Self::CLEARS;
 
-    /// The leaf word `w` (or template), changed; what an emptied slot holds if it goes.
+    /// How the change is made in a live table.
+    fn way(&self, f: F) -> Way {
+        f.way(Self::KIND)
+    }
+
+    /// The leaf word that the edit finds in `w`, the word of a slot, if it is of a leaf that the edit is about.
+    #[inline(always)]
+    fn sees<L: Level<Format = F>>(f: F, w: WordOf<L>) -> Option<WordOf<L>> {
+        L::is_leaf(f, w).then_some(w)
+    }
+
+    /// What a slot holds for the leaf word `w` that stays as it is: the word in which [`sees`](Self::sees) finds `w`.
+    #[inline(always)]
+    fn keep<L: Level<Format = F>>(f: F, w: WordOf<L>) -> WordOf<L> {
+        let _ = f;
+        w
+    }
+
+    /// What a slot holds for the changed leaf word `w`.
+    #[inline(always)]
+    fn put<L: Level<Format = F>>(f: F, w: WordOf<L>) -> WordOf<L> {
+        let _ = f;
+        w
+    }
+
+    /// The leaf word `w` (or template), changed, with the same OA. Not asked where leaves go.
     fn change<L: Level<Format = F>>(&self, f: F, w: WordOf<L>) -> Result<WordOf<L>, Unencodable>;
 
-    /// Whether every leaf at level `L` can say what it is to be changed to.
+    /// Whether every leaf at level `L` can say what it is to be changed to. If not, every leaf is looked at before
+    /// anything is changed.
     fn can_say<L: Level<Format = F>>(&self, f: F) -> bool;
 
+    /// Whether every leaf at level `L` is one still once it is changed.
+    #[inline(always)]
+    fn fits<L: Level<Format = F>>(f: F) -> bool {
+        Self::CLEARS || L::changes_fit(f)
+    }
+
     /// The number of the first leaf among `slots` of which the change would make a word that the format forbids.
-    fn misfit<L: Level<Format = F>>(&self, f: F, slots: &Slots<'_, L>) -> Result<Option<usize>, Unencodable>;
+    #[inline]
+    fn misfit<L: Level<Format = F>>(&self, f: F, slots: &Slots<'_, L>) -> Result<Option<usize>, Unencodable> {
+        if Self::fits::<L>(f) {
+            return Ok(None);
+        }
+        for (number, slot) in slots.iter().enumerate() {
+            if let Some(w) = Self::sees::<L>(f, slot.get())
+                && !L::is_leaf(f, self.change::<L>(f, w)?)
+            {
+                return Ok(Some(number));
+            }
+        }
+        Ok(None)
+    }
 
     /// Changes what is in `slot`, which is whole. `live` if a machine may record something in it meanwhile. Returns
-    /// whether there was anything.
-    fn change_one<L: Level<Format = F>>(&self, f: F, slot: &Slot<'_, L>, live: bool) -> Result<bool, Error>;
+    /// whether anything was changed that a TLB may hold, or if the edit sees what is absent, anything.
+    #[inline]
+    fn change_one<L: Level<Format = F>>(&self, f: F, slot: &Slot<'_, L>, live: bool) -> Result<bool, Error> {
+        let mut w = slot.get();
+        loop {
+            let Some(leaf) = Self::sees::<L>(f, w) else { return Ok(false) };
+            let new = Self::put::<L>(f, self.change::<L>(f, leaf)?);
+            if new == w {
+                return Ok(false);
+            }
+            match slot.replace(w, new, live && !Self::SEES_ABSENT) {
+                Ok(()) => return Ok(true),
+                Err(now) => w = now,
+            }
+        }
+    }
 
-    /// Changes what is in `slots`, which are whole, likewise. `all` if all of them are known to be leaves.
+    /// Changes what is in `slots`, which are whole, likewise. `all` if all of them are known to be leaves that it sees.
+    /// Returns the numbers of the first and the last slot changed, if any.
+    #[inline]
     fn change_all<L: Level<Format = F>>(
         &self,
         f: F,
         slots: &Slots<'_, L>,
         live: bool,
         all: bool,
-    ) -> Result<bool, Error>;
+    ) -> Result<Option<(usize, usize)>, Error> {
+        let _ = all;
+        let mut changed = None;
+        for (number, slot) in slots.iter().enumerate() {
+            if self.change_one(f, &slot, live)? {
+                let (first, _) = *changed.get_or_insert((number, number));
+                changed = Some((first, number));
+            }
+        }
+        Ok(changed)
+    }
+}
+
+/// What an edit makes of what it meets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policy {
+    /// What holes mean: slots in which the edit sees nothing.
+    pub(crate) holes: Holes,
+    /// What leaves mean that are partly in the range.
+    pub(crate) partial: Partial,
+    /// What happens to tables that hold nothing any more.
+    pub(crate) tables: Tables,
+}
+
+/// An edit of what is below a root: all that operations on leaves have in common.
+pub(crate) struct EditAt<'a, F, M, A, T, E> {
+    pub(crate) target: Target<F>,
+    pub(crate) place: Place,
+    pub(crate) cx: &'a mut Context<M, A, T>,
+    pub(crate) range: VaRange,
+    pub(crate) edit: E,
+    pub(crate) policy: Policy,
+}
+
+impl<F: Format, M: Memory, A: Frames, T: Tlb, E: Edit<F>> RootVisitor<F> for EditAt<'_, F, M, A, T, E> {
+    type Output = Result<Unflushed<F>, Error>;
+
+    fn visit<L: Level<Format = F>>(self) -> Self::Output {
+        let Self { target, place, cx, range, edit, policy } = self;
+        let Target { f, reach, .. } = target;
+        let Context { memory, frames, .. } = cx;
+        let (memory, live) = (&*memory, reach.is_live());
+        let Some(span) = target.span::<L>(range)? else { return Ok(Unflushed::nothing(f)) };
+        let sizes = all_sizes::<L>(f);
+        check_aligned(f, span, sizes.smallest().unwrap_or(0))?;
+        let job = Job::new::<L>(&target, memory, edit, policy);
+        let way = job.way;
+        let progress = job.run(Table::<L>::at(target.root), span, frames)?;
+        let flush = live && (progress.tables || progress.leaves && way != Way::Lazy);
+        let request = flush.then(|| reach.request(f, range, sizes, progress.tables));
+        Ok(Unflushed::new(f, request, progress.garbage, place))
+    }
+}
+
+/// Whether more than stores and a flush are needed. What goes to absent is made absent and then flushed, whatever comes
+/// next.
+fn is_special<E: Edit<F>, F: Format>(way: Way) -> bool {
+    way == Way::Instruction || way == Way::Break && !E::PUTS_ABSENT
+}
+
+/// Whether a change makes leaves of leaves at all levels.
+fn fits_all<L: Level, E: Edit<L::Format>>(f: L::Format) -> bool {
+    if L::IS_FLOOR {
+        return true;
+    }
+    let here = L::leaf_sizes(f).is_empty() || E::fits::<L>(f);
+    here && (!L::HAS_TABLES || fits_all::<L::Below, E>(f))
 }
 
 /// What is the same for the whole operation.
@@ -57,8 +200,7 @@ pub(crate) struct Job<'a, F, M, E> {
     pub(crate) look_at_all: bool,
     /// Whether the change may make words that the format forbids.
     pub(crate) can_misfit: bool,
-    /// The kind of change, and how it is made in a live table.
-    pub(crate) kind: ChangeKind,
+    /// How the change is made in a live table.
     pub(crate) way: Way,
 }
 
@@ -113,7 +255,38 @@ enum Turn<L: Level> {
     Split(Leaf<WordOf<L>>),
 }
 
-impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
+impl<'a, F: Format, M: Memory, E: Edit<F>> Job<'a, F, M, E> {
+    /// The job to make `edit` below a root of level `L`.
+    pub(crate) fn new<L: Level<Format = F>>(target: &Target<F>, memory: &'a M, edit: E, policy: Policy) -> Self {
+        let Target { f, reach, .. } = *target;
+        let (live, way) = (reach.is_live(), edit.way(f));
+        let can_unlink = || can_unlink::<L::Below>(f) && !(live && f.way(ChangeKind::Unlink) == Way::Instruction);
+        Self {
+            f,
+            memory,
+            edit,
+            live,
+            refuse_holes: policy.holes == Holes::Refuse,
+            refuse_partial: policy.partial == Partial::Refuse,
+            unlink: E::CLEARS && policy.tables == Tables::Free && can_unlink(),
+            look_at_all: live && is_special::<E, F>(way),
+            can_misfit: !fits_all::<L, E>(f),
+            way,
+        }
+    }
+
+    /// Plans only: says what `run` would refuse, and counts what it would need. Nothing is changed.
+    pub(crate) fn plan_only<L: Level<Format = F>>(
+        &self,
+        root: Table<L>,
+        span: Span,
+        need: &mut Need,
+    ) -> Result<(), Error> {
+        let look_at_all = self.look_at_all || !can_say_all::<L, E>(&self.edit, self.f);
+        self.memory.begin();
+        Self { look_at_all, ..*self }.plan(root, span, need)
+    }
+
     /// Plans, takes the frames, and commits.
     pub(crate) fn run<L: Level<Format = F>, A: Frames>(
         &self,
@@ -140,10 +313,8 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         progress: &mut Progress,
     ) -> Result<(), Error> {
         let (f, memory) = (self.f, self.memory);
-        let look_at_all = self.look_at_all || !can_say_all::<L, E>(&self.edit, f);
         let mut need = Need::default();
-        memory.begin();
-        Self { look_at_all, ..*self }.plan(root, span, &mut need)?;
+        self.plan_only(root, span, &mut need)?;
         let mut reserve = Reserve::take_all(f, memory, frames, &need)?;
         memory.commit();
         let committed = self.commit(root, span, &mut reserve, progress);
@@ -202,9 +373,9 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         let (f, number) = (self.f, index::<L>(self.f, span.first));
         number == index::<L>(f, span.last)
             && !self.look_at_all
-            && (E::CLEARS || L::changes_fit(f))
+            && E::fits::<L>(f)
             && L::leaf_sizes(f) == crate::Sizes::one(L::shift(f))
-            && L::is_leaf(f, slots.get(number))
+            && E::sees::<L>(f, slots.get(number)).is_some()
     }
 
     /// Makes the change.
@@ -257,8 +428,9 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         let f = self.f;
         if L::leaf_sizes(f) != crate::Sizes::one(L::shift(f)) {
             for at in [span.first, span.last & !low(L::shift(f))] {
-                let w = slots.get(index::<L>(f, at));
-                if L::is_leaf(f, w) && !Leaf::of::<L>(f, w, at).is_within(span) {
+                if let Some(w) = E::sees::<L>(f, slots.get(index::<L>(f, at)))
+                    && !Leaf::of::<L>(f, w, at).is_within(span)
+                {
                     progress.leaves |= self.take_apart::<L>(slots, Leaf::of::<L>(f, w, at), span)?;
                 }
             }
@@ -266,7 +438,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         let stretch = slots.stretch(index::<L>(f, span.first), index::<L>(f, span.last));
         // The plan has seen that there are no holes, and only in shared memory may somebody have made one.
         let all = self.refuse_holes && !M::SHARED;
-        progress.leaves |= self.edit.change_all(f, &stretch, self.live, all)?;
+        progress.leaves |= self.edit.change_all(f, &stretch, self.live, all)?.is_some();
         Ok(())
     }
 
@@ -284,16 +456,20 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             let end = slot_last::<L>(f, *at);
             let is_covered = *at & low(L::shift(f)) == 0 && end <= span.last;
             let mut w = slots.get_acquire(number);
-            if L::is_leaf(f, w) {
-                let leaf = Leaf::of::<L>(f, w, *at);
+            let mut seen = E::sees::<L>(f, w);
+            if let Some(word) = seen {
+                let leaf = Leaf::of::<L>(f, word, *at);
                 if !leaf.is_within(span) && leaf.size_lg2 > L::shift(f) {
                     progress.leaves |= self.take_apart::<L>(slots, leaf, span)?;
                     w = slots.get_acquire(number);
+                    seen = E::sees::<L>(f, w);
                 }
             }
-            if L::is_leaf(f, w) && !is_covered {
-                if E::CLEARS || self.edit.change::<L>(f, w)? != w {
-                    return Ok(Some(Turn::Split(Leaf { word: w, ..Leaf::of_slot::<L>(f, w, *at) })));
+            if let Some(word) = seen
+                && !is_covered
+            {
+                if self.changes::<L>(word)? {
+                    return Ok(Some(Turn::Split(Leaf::of_slot::<L>(f, word, *at))));
                 }
             } else if L::is_table(f, w) {
                 let child = Table::below::<L>(f, w);
@@ -306,6 +482,13 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             }
             *at = end + 1;
         }
+    }
+
+    /// Whether the leaf word `w` has to be changed.
+    #[inline(always)]
+    pub(crate) fn changes<L: Level<Format = F>>(&self, w: WordOf<L>) -> Result<bool, Error> {
+        let f = self.f;
+        Ok(E::CLEARS || E::put::<L>(f, self.edit.change::<L>(f, w)?) != E::keep::<L>(f, w))
     }
 
     /// Unlinks the table `child` if it holds nothing any more, where that is wanted. `span` of it was changed.

@@ -381,7 +381,8 @@ impl<F: Format, M: Memory> Job<'_, F, M> {
                 Step::Leaf(size) => {
                     let end = at | low(size);
                     let template = L::template(f, self.attributes, size)?;
-                    fill(f, slots, Span { first: at, last: end }, (template, size), at.wrapping_add(self.delta));
+                    let oa = at.wrapping_add(self.delta);
+                    fill(f, slots, Span { first: at, last: end }, (template, size), oa, |w| w);
                     if end == last {
                         return Ok(None);
                     }
@@ -399,7 +400,7 @@ impl<F: Format, M: Memory> Job<'_, F, M> {
     #[inline]
     fn commit_leaves<L: Level<Format = F>>(&self, slots: &Slots<'_, L>, span: Span) -> Result<(), Error> {
         self.leaf_pieces::<L>(span, |piece, (template, size), oa| {
-            fill(self.f, slots, piece, (template, size), oa);
+            fill(self.f, slots, piece, (template, size), oa, |w| w);
         })
     }
 
@@ -440,7 +441,7 @@ impl<F: Format, M: Memory> Job<'_, F, M> {
             }
             slots.fill(last + 1, slots.len() - 1, |_| empty);
             self.leaf_pieces::<L>(span, |piece, (template, size), oa| {
-                fill_new(f, &slots, piece, (template, size), oa);
+                fill_new(f, &slots, piece, (template, size), oa, |w| w);
             })
         })??;
         if L::HAS_TABLES {

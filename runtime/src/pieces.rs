@@ -62,7 +62,8 @@ fn is_identical_run<L: Level>(f: L::Format, size: u32) -> bool {
     size > L::shift(f) && L::run_is_identical(f, size)
 }
 
-/// Fills the slots of a new table for `span` with leaves of `2^size` bytes that translate to `oa` and up.
+/// Fills the slots of a new table for `span` with what `put` makes of leaves of `2^size` bytes that translate to `oa` and
+/// up.
 #[inline(always)]
 pub(crate) fn fill_new<L: Level>(
     f: L::Format,
@@ -70,16 +71,19 @@ pub(crate) fn fill_new<L: Level>(
     span: Span,
     (template, size): (WordOf<L>, u32),
     oa: u64,
+    put: impl Fn(WordOf<L>) -> WordOf<L>,
 ) {
     let (first, last) = (index::<L>(f, span.first), index::<L>(f, span.last));
     if is_identical_run::<L>(f, size) {
-        slots.fill(first, last, words_of_runs::<L>(f, template, size, oa));
+        let words = words_of_runs::<L>(f, template, size, oa);
+        slots.fill(first, last, |number| put(words(number)));
     } else {
-        slots.fill(first, last, words::<L>(f, template, size, oa));
+        let words = words::<L>(f, template, size, oa);
+        slots.fill(first, last, |number| put(words(number)));
     }
 }
 
-/// Fills the slots for `span` with leaves of `2^size` bytes that translate to `oa` and up.
+/// Fills the slots for `span` with what `put` makes of leaves of `2^size` bytes that translate to `oa` and up.
 #[inline(always)]
 pub(crate) fn fill<L: Level>(
     f: L::Format,
@@ -87,11 +91,14 @@ pub(crate) fn fill<L: Level>(
     span: Span,
     (template, size): (WordOf<L>, u32),
     oa: u64,
+    put: impl Fn(WordOf<L>) -> WordOf<L>,
 ) {
     let stretch = slots.stretch(index::<L>(f, span.first), index::<L>(f, span.last));
     if is_identical_run::<L>(f, size) {
-        stretch.set_all(words_of_runs::<L>(f, template, size, oa));
+        let words = words_of_runs::<L>(f, template, size, oa);
+        stretch.set_all(|number| put(words(number)));
     } else {
-        stretch.set_all(words::<L>(f, template, size, oa));
+        let words = words::<L>(f, template, size, oa);
+        stretch.set_all(|number| put(words(number)));
     }
 }

@@ -59,8 +59,8 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         if self.look_at_all {
             for at in (first..=last).step_by(1 << L::shift(f)) {
                 let w = slots.get(index::<L>(f, at));
-                if L::is_leaf(f, w) {
-                    self.plan_leaf::<L>(w, at, plan)?;
+                if let Some(word) = E::sees::<L>(f, w) {
+                    self.plan_leaf::<L>(word, at, plan)?;
                 } else if self.refuse_holes {
                     return Err(hole::<L>(f, w, at));
                 }
@@ -72,10 +72,12 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             && let Some(number) = self.edit.misfit(f, &stretch)?
         {
             let at = first + ((number as u64) << L::shift(f));
-            return self.plan_leaf::<L>(slots.get(index::<L>(f, at)), at, plan);
+            if let Some(w) = E::sees::<L>(f, slots.get(index::<L>(f, at))) {
+                return self.plan_leaf::<L>(w, at, plan);
+            }
         }
         if self.refuse_holes
-            && let Some(number) = stretch.find(|w| !L::is_leaf(f, w))
+            && let Some(number) = stretch.find(|w| E::sees::<L>(f, w).is_none())
         {
             let at = first + ((number as u64) << L::shift(f));
             return Err(hole::<L>(f, slots.get(index::<L>(f, at)), at));
@@ -85,8 +87,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             return Ok(());
         }
         for at in [first, last & !low(L::shift(f))] {
-            let w = slots.get(index::<L>(f, at));
-            if L::is_leaf(f, w) {
+            if let Some(w) = E::sees::<L>(f, slots.get(index::<L>(f, at))) {
                 self.plan_leaf::<L>(w, at, plan)?;
             }
         }
@@ -107,8 +108,8 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             let end = slot_last::<L>(f, at);
             let is_covered = at & slot_mask == 0 && end <= last;
             let w = slots.get_acquire(index::<L>(f, at));
-            if L::is_leaf(f, w) {
-                self.plan_leaf::<L>(w, at, plan)?;
+            if let Some(word) = E::sees::<L>(f, w) {
+                self.plan_leaf::<L>(word, at, plan)?;
             } else if L::is_table(f, w) {
                 if look_at_all || !is_covered {
                     return Ok(Some((Span { first: at, last: end.min(last) }, Table::below::<L>(f, w))));
@@ -130,20 +131,21 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         let leaf = Leaf::of::<L>(f, w, at);
         let va = va(f, leaf.span.first);
         if !E::CLEARS {
-            let changed = self.edit.change::<L>(f, w)?;
-            if changed == w {
+            if !self.changes::<L>(w)? {
                 return Ok(());
             }
-            self.check_fit::<L>(va, changed)?;
+            self.check_fit::<L>(va, self.edit.change::<L>(f, w)?)?;
         }
-        self.check_way(va, self.kind, self.way)?;
+        self.check_way(va, E::KIND, self.way)?;
         if leaf.is_within(plan.span) || plan.counted == Some(leaf.span) {
             return Ok(());
         }
         if self.refuse_partial {
             return Err(Error::PartialLeaf { va, size_lg2: leaf.size_lg2 });
         }
-        self.check_way(va, ChangeKind::Size, f.way(ChangeKind::Size))?;
+        if !E::SEES_ABSENT {
+            self.check_way(va, ChangeKind::Size, f.way(ChangeKind::Size))?;
+        }
         plan.counted = Some(leaf.span);
         let part = leaf.part(plan.span);
         if leaf.size_lg2 > L::shift(f) {
@@ -155,7 +157,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
 
     /// Refuses a changed leaf word that is none any more.
     pub(crate) fn check_fit<L: Level<Format = F>>(&self, va: crate::Va, changed: F::Word) -> Result<(), Error> {
-        if L::changes_fit(self.f) || L::is_leaf(self.f, changed) {
+        if E::fits::<L>(self.f) || L::is_leaf(self.f, changed) {
             return Ok(());
         }
         Err(Error::Forbidden { va, level: L::NUMBER, word: changed.into() })
@@ -164,7 +166,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
     fn check_way(&self, va: crate::Va, kind: ChangeKind, way: Way) -> Result<(), Error> {
         match way {
             // What goes to absent is made absent and then flushed, whatever comes next.
-            Way::Break if self.live && kind != ChangeKind::Clear => Err(Error::BreakBeforeMake { va, kind }),
+            Way::Break if self.live && !(kind == E::KIND && E::PUTS_ABSENT) => Err(Error::BreakBeforeMake { va, kind }),
             Way::Instruction if self.live => Err(Error::NeedsInstruction { va, kind }),
             _ => Ok(()),
         }
@@ -180,10 +182,10 @@ pub(crate) fn can_say_all<L: Level, E: Edit<L::Format>>(edit: &E, f: L::Format) 
     here && (!L::HAS_TABLES || can_say_all::<L::Below, E>(edit, f))
 }
 
-/// The error for a word that is neither leaf nor table, where there should be no hole.
+/// The error for a word that is neither a leaf that the edit sees nor a table, where there should be no hole.
 #[cold]
 fn hole<L: Level>(f: L::Format, w: WordOf<L>, at: u64) -> Error {
-    if L::is_absent(f, w) {
+    if L::is_absent(f, w) || L::is_leaf(f, w) {
         Error::Hole { va: va(f, at) }
     } else {
         Error::Reserved { va: va(f, at), level: L::NUMBER, word: w.into() }

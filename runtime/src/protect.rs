@@ -3,16 +3,15 @@
 use crate::address::VaRange;
 use crate::alarm::Place;
 use crate::context::Context;
-use crate::edit::{Edit, Job};
+use crate::edit::{Edit, EditAt, Policy};
 use crate::error::Error;
 use crate::flush::{Tlb, Unflushed};
-use crate::format::{ChangeKind, Format, Level, RootVisitor, Unencodable, Way, WordOf};
+use crate::format::{ChangeKind, Format, Level, Unencodable, Way, WordOf};
 use crate::frames::Frames;
 use crate::memory::Memory;
-use crate::range_mut::{RangeMut, Target};
-use crate::span::{all_sizes, check_aligned};
-use crate::table::{Slot, Slots, Table};
-use crate::unmap::{Holes, Partial};
+use crate::range_mut::RangeMut;
+use crate::table::{Slot, Slots};
+use crate::unmap::{Holes, Partial, Tables};
 use crate::word::Word;
 
 /// How to change attributes.
@@ -63,7 +62,12 @@ impl Default for Protect {
 struct Patch<'a, F: Format>(&'a F::Change);
 
 impl<F: Format> Edit<F> for Patch<'_, F> {
-    const CLEARS: bool = false;
+    const KIND: ChangeKind = ChangeKind::Other;
+
+    #[inline]
+    fn way(&self, f: F) -> Way {
+        f.way_of(self.0)
+    }
 
     #[inline]
     fn change<L: Level<Format = F>>(&self, f: F, w: WordOf<L>) -> Result<WordOf<L>, Unencodable> {
@@ -91,6 +95,9 @@ impl<F: Format> Edit<F> for Patch<'_, F> {
             return Ok(false);
         }
         let patch = L::patch(f, self.0)?;
+        if L::apply(f, &patch, w) == w {
+            return Ok(false);
+        }
         slot.change(w, live, |w| L::apply(f, &patch, w));
         Ok(true)
     }
@@ -102,19 +109,20 @@ impl<F: Format> Edit<F> for Patch<'_, F> {
         slots: &Slots<'_, L>,
         live: bool,
         all: bool,
-    ) -> Result<bool, Error> {
-        let first = if all { Some(0) } else { slots.find(|w| L::is_leaf(f, w)) };
-        let Some(first) = first else { return Ok(false) };
+    ) -> Result<Option<(usize, usize)>, Error> {
         let patch = L::patch(f, self.0)?;
-        let slots = slots.stretch(first, slots.len() - 1);
         let (is_leaf, apply) = (|w| L::is_leaf(f, w), |w| L::apply(f, &patch, w));
+        let differs = |w| (all || is_leaf(w)) & (apply(w) != w);
+        let Some(first) = slots.find(differs) else { return Ok(None) };
+        let last = slots.find_last(differs).unwrap_or(first);
+        let slots = slots.stretch(first, last);
         match (live && L::hardware(f) != F::Word::ZERO, all) {
             (false, true) => slots.change_all::<false>(|_| true, apply),
             (false, false) => slots.change_all::<false>(is_leaf, apply),
             (true, true) => slots.change_all::<true>(|_| true, apply),
             (true, false) => slots.change_all::<true>(is_leaf, apply),
         }
-        Ok(true)
+        Ok(Some((first, last)))
     }
 }
 
@@ -134,57 +142,7 @@ impl<F: Format> RangeMut<'_, F> {
         policy: Protect,
     ) -> Result<Unflushed<F>, Error> {
         let (target, place) = (self.target, Place::of_caller());
-        target.f.root(ProtectAt { target, place, cx, range: range.into(), change, policy })
+        let policy = Policy { holes: policy.holes, partial: policy.partial, tables: Tables::Keep };
+        target.f.root(EditAt { target, place, cx, range: range.into(), edit: Patch::<F>(change), policy })
     }
-}
-
-/// `protect` below a root.
-struct ProtectAt<'a, F: Format, M, A, T> {
-    target: Target<F>,
-    place: Place,
-    cx: &'a mut Context<M, A, T>,
-    range: VaRange,
-    change: &'a F::Change,
-    policy: Protect,
-}
-
-impl<F: Format, M: Memory, A: Frames, T: Tlb> RootVisitor<F> for ProtectAt<'_, F, M, A, T> {
-    type Output = Result<Unflushed<F>, Error>;
-
-    fn visit<L: Level<Format = F>>(self) -> Self::Output {
-        let Self { target, place, cx, range, change, policy } = self;
-        let Target { f, reach, .. } = target;
-        let Context { memory, frames, .. } = cx;
-        let (memory, live) = (&*memory, reach.is_live());
-        let Some(span) = target.span::<L>(range)? else { return Ok(Unflushed::nothing(f)) };
-        let sizes = all_sizes::<L>(f);
-        check_aligned(f, span, sizes.smallest().unwrap_or(0))?;
-        let way = f.way_of(change);
-        let job = Job {
-            f,
-            memory,
-            edit: Patch::<F>(change),
-            live,
-            refuse_holes: policy.holes == Holes::Refuse,
-            refuse_partial: policy.partial == Partial::Refuse,
-            unlink: false,
-            look_at_all: live && way >= Way::Instruction,
-            can_misfit: !changes_fit::<L>(f),
-            kind: ChangeKind::Other,
-            way,
-        };
-        let progress = job.run(Table::<L>::at(target.root), span, frames)?;
-        let flush = live && (progress.tables || progress.leaves && way != Way::Lazy);
-        let request = flush.then(|| reach.request(f, range, sizes, progress.tables));
-        Ok(Unflushed::new(f, request, progress.garbage, place))
-    }
-}
-
-/// Whether a change makes leaves of leaves at all levels.
-fn changes_fit<L: Level>(f: L::Format) -> bool {
-    if L::IS_FLOOR {
-        return true;
-    }
-    let here = L::leaf_sizes(f).is_empty() || L::changes_fit(f);
-    here && (!L::HAS_TABLES || changes_fit::<L::Below>(f))
 }

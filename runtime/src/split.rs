@@ -121,12 +121,13 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         span: Span,
     ) -> Result<bool, Error> {
         let (f, shift) = (self.f, L::shift(self.f));
-        if !E::CLEARS && self.edit.change::<L>(f, leaf.word)? == leaf.word {
+        if !self.changes::<L>(leaf.word)? {
             return Ok(false);
         }
         let run = slots.stretch(index::<L>(f, leaf.span.first), index::<L>(f, leaf.span.last));
         // The machine may have recorded what it did in any of the run's words.
-        let word = run.iter().fold(leaf.word, |word, slot| with_records_of::<L>(f, word, slot.get()));
+        let words = run.iter().filter_map(|slot| E::sees::<L>(f, slot.get()));
+        let word = words.fold(leaf.word, |word, other| with_records_of::<L>(f, word, other));
         let leaf = Leaf { word, ..leaf };
         let oa = L::leaf_oa(f, word) & !low(leaf.size_lg2);
         let sizes = encodable(L::leaf_sizes(f).up_to(leaf.size_lg2 - 1), |size| L::resize(f, word, size).is_ok());
@@ -156,10 +157,10 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             let template = L::resize(f, leaf.word, size)?;
             let piece_span = Span { first: at, last: piece.last };
             let oa = oa + (at - leaf.span.first);
-            if self.live && !E::CLEARS && L::hardware(f) != F::Word::from(0) {
+            if self.live && !E::CLEARS && !E::SEES_ABSENT && L::hardware(f) != F::Word::from(0) {
                 self.rewrite_live::<L>(slots, piece_span, (template, size), oa);
             } else {
-                fill(f, slots, piece_span, (template, size), oa);
+                fill(f, slots, piece_span, (template, size), oa, |w| E::keep::<L>(f, w));
             }
             if piece.last == span.last {
                 return Ok(());
@@ -199,7 +200,8 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         loop {
             let child = self.build_split::<L>(&leaf, part, reserve)?;
             let w = L::table(f, child.address().get());
-            let is_settled = !self.live || (leaf.word ^ L::hardware_done(f)) & recording == F::Word::from(0);
+            let may_record = self.live && !E::SEES_ABSENT;
+            let is_settled = !may_record || (leaf.word ^ L::hardware_done(f)) & recording == F::Word::from(0);
             let linked = table.open(f, self.memory, |slots| {
                 if is_settled {
                     slots.link(slot, w);
@@ -210,9 +212,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             let Err(now) = linked else { return Ok(()) };
             // The machine has recorded something in the leaf: its parts have to know.
             self.put_back::<L>(child, leaf.span, part, reserve)?;
-            if !L::is_leaf(f, now) {
-                return Err(Error::Hole { va: va(f, leaf.span.first) });
-            }
+            let Some(now) = E::sees::<L>(f, now) else { return Err(Error::Hole { va: va(f, leaf.span.first) }) };
             leaf.word = now;
         }
     }
@@ -272,12 +272,14 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             let Some(size) = piece.size else {
                 return Err(Error::PartialLeaf { va: va(f, leaf.span.first), size_lg2: leaf.size_lg2 });
             };
-            let mut template = L::descend(f, leaf.word, size)?;
+            let template = L::descend(f, leaf.word, size)?;
+            let (span, oa) = (Span { first: at, last: piece.last }, oa + (at - leaf.span.first));
             if stretch.fate == Fate::Changed {
-                template = self.edit.change::<L::Below>(f, template)?;
+                let template = self.edit.change::<L::Below>(f, template)?;
+                fill_new(f, slots, span, (template, size), oa, |w| E::put::<L::Below>(f, w));
+            } else {
+                fill_new(f, slots, span, (template, size), oa, |w| E::keep::<L::Below>(f, w));
             }
-            let span = Span { first: at, last: piece.last };
-            fill_new(f, slots, span, (template, size), oa + (at - leaf.span.first));
             if piece.last == stretch.span.last {
                 return Ok(());
             }

@@ -154,6 +154,12 @@ impl<'a, L: Level> Slots<'a, L> {
         }
     }
 
+    /// The number of the last slot with a word as wanted.
+    #[inline]
+    pub(crate) fn find_last(&self, is_wanted: impl Fn(WordOf<L>) -> bool) -> Option<usize> {
+        self.words.iter().rposition(|cell| is_wanted(in_order(self.f, WordOf::<L>::load(cell, Ordering::Relaxed))))
+    }
+
     /// Writes all slots, with `word` of 0 and up.
     #[inline(always)]
     pub(crate) fn set_all(&self, word: impl Fn(u64) -> WordOf<L>) {
@@ -240,6 +246,18 @@ impl<L: Level> Slot<'_, L> {
     #[inline(always)]
     pub(crate) fn change(&self, old: WordOf<L>, live: bool, change: impl Fn(WordOf<L>) -> WordOf<L>) {
         if live { self.update(old, change) } else { self.set(change(old)) }
+    }
+
+    /// Changes it from `old` to `new`; `live` if a machine may record something in it meanwhile. If it has, says what
+    /// the slot holds.
+    #[inline]
+    pub(crate) fn replace(&self, old: WordOf<L>, new: WordOf<L>, live: bool) -> Result<(), WordOf<L>> {
+        let f = self.f;
+        if !live || is_settled::<L>(f, old) {
+            self.set(new);
+            return Ok(());
+        }
+        WordOf::<L>::exchange(self.cell, in_order(f, old), in_order(f, new)).map_err(|w| in_order(f, w))
     }
 
     /// Changes it without losing what the machine records in it meanwhile.

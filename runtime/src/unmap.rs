@@ -3,16 +3,14 @@
 use crate::address::VaRange;
 use crate::alarm::Place;
 use crate::context::Context;
-use crate::edit::{Edit, Job};
+use crate::edit::{Edit, EditAt, Policy};
 use crate::error::Error;
 use crate::flush::{Tlb, Unflushed};
-use crate::format::{ChangeKind, Format, Level, RootVisitor, Unencodable, Way, WordOf};
+use crate::format::{ChangeKind, Format, Level, Unencodable, WordOf};
 use crate::frames::Frames;
-use crate::garbage::can_unlink;
 use crate::memory::Memory;
-use crate::range_mut::{RangeMut, Target};
-use crate::span::{all_sizes, check_aligned};
-use crate::table::{Slot, Slots, Table};
+use crate::range_mut::RangeMut;
+use crate::table::{Slot, Slots};
 
 /// What a hole in the range means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,6 +95,7 @@ impl Default for Unmap {
 struct Clear;
 
 impl<F: Format> Edit<F> for Clear {
+    const KIND: ChangeKind = ChangeKind::Clear;
     const CLEARS: bool = true;
 
     #[inline(always)]
@@ -116,11 +115,13 @@ impl<F: Format> Edit<F> for Clear {
 
     #[inline(always)]
     fn change_one<L: Level<Format = F>>(&self, f: F, slot: &Slot<'_, L>, _live: bool) -> Result<bool, Error> {
-        let is_something = !L::is_empty(f, slot.get());
-        if is_something {
-            slot.set(L::empty(f));
+        let w = slot.get();
+        if L::is_empty(f, w) {
+            return Ok(false);
         }
-        Ok(is_something)
+        slot.set(L::empty(f));
+        // What was absent already is in no TLB.
+        Ok(!L::is_absent(f, w))
     }
 
     #[inline]
@@ -130,12 +131,14 @@ impl<F: Format> Edit<F> for Clear {
         slots: &Slots<'_, L>,
         _live: bool,
         _all: bool,
-    ) -> Result<bool, Error> {
-        let something = slots.find(|w| !L::is_empty(f, w));
-        let Some(first) = something else { return Ok(false) };
+    ) -> Result<Option<(usize, usize)>, Error> {
+        let Some(first) = slots.find(|w| !L::is_empty(f, w)) else { return Ok(None) };
+        // What is absent already is in no TLB.
+        let changed = slots.find(|w| !L::is_absent(f, w));
+        let last = changed.and_then(|_| slots.find_last(|w| !L::is_absent(f, w)));
         let empty = L::empty(f);
         slots.stretch(first, slots.len() - 1).set_all(|_| empty);
-        Ok(true)
+        Ok(changed.zip(last))
     }
 }
 
@@ -154,48 +157,8 @@ impl<F: Format> RangeMut<'_, F> {
         policy: Unmap,
     ) -> Result<Unflushed<F>, Error> {
         let (target, place) = (self.target, Place::of_caller());
-        target.f.root(UnmapAt { target, place, cx, range: range.into(), policy })
-    }
-}
-
-/// `unmap` below a root.
-struct UnmapAt<'a, F, M, A, T> {
-    target: Target<F>,
-    place: Place,
-    cx: &'a mut Context<M, A, T>,
-    range: VaRange,
-    policy: Unmap,
-}
-
-impl<F: Format, M: Memory, A: Frames, T: Tlb> RootVisitor<F> for UnmapAt<'_, F, M, A, T> {
-    type Output = Result<Unflushed<F>, Error>;
-
-    fn visit<L: Level<Format = F>>(self) -> Self::Output {
-        let Self { target, place, cx, range, policy } = self;
-        let Target { f, reach, .. } = target;
-        let Context { memory, frames, .. } = cx;
-        let (memory, live) = (&*memory, reach.is_live());
-        let Some(span) = target.span::<L>(range)? else { return Ok(Unflushed::nothing(f)) };
-        let sizes = all_sizes::<L>(f);
-        check_aligned(f, span, sizes.smallest().unwrap_or(0))?;
-        let way = f.way(ChangeKind::Clear);
-        let can_unlink = can_unlink::<L::Below>(f) && !(live && f.way(ChangeKind::Unlink) == Way::Instruction);
-        let job = Job {
-            f,
-            memory,
-            edit: Clear,
-            live,
-            refuse_holes: policy.holes == Holes::Refuse,
-            refuse_partial: policy.partial == Partial::Refuse,
-            unlink: policy.tables == Tables::Free && can_unlink,
-            look_at_all: live && way == Way::Instruction,
-            can_misfit: false,
-            kind: ChangeKind::Clear,
-            way,
-        };
-        let progress = job.run(Table::<L>::at(target.root), span, frames)?;
-        let flush = live && (progress.tables || progress.leaves && way != Way::Lazy);
-        let request = flush.then(|| reach.request(f, range, sizes, progress.tables));
-        Ok(Unflushed::new(f, request, progress.garbage, place))
+        let Unmap { holes, partial, tables } = policy;
+        let policy = Policy { holes, partial, tables };
+        target.f.root(EditAt { target, place, cx, range: range.into(), edit: Clear, policy })
     }
 }

@@ -48,7 +48,9 @@ fn build() -> Result<Program, String> {
     let mut cargo = Command::new(env!("CARGO"));
     for (name, _) in std::env::vars_os() {
         let name_text = name.to_string_lossy();
-        let changes_code = name_text.contains("RUSTFLAGS") || name_text.starts_with("CARGO_PROFILE_");
+        let changes_code = name_text.contains("RUSTFLAGS")
+            || name_text.starts_with("CARGO_PROFILE_")
+            || name_text == "CARGO_INCREMENTAL";
         if changes_code || name_text.starts_with("CARGO_BUILD_") {
             cargo.env_remove(&name);
         }
