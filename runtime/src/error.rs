@@ -150,6 +150,8 @@ pub struct Fault {
 pub enum FaultKind {
     /// The address is not one that these tables translate.
     NotCanonical,
+    /// The address is outside of the range through which the tables are looked at.
+    NotInRange,
     /// The word says that nothing is there.
     Absent,
     /// The word is one that the format forbids.
@@ -232,6 +234,7 @@ impl fmt::Display for Fault {
         let level = self.level;
         match self.kind {
             FaultKind::NotCanonical => write!(out, "the tables do not translate this address"),
+            FaultKind::NotInRange => write!(out, "the address is outside of the range"),
             FaultKind::Absent => write!(out, "nothing is mapped at level {level}"),
             FaultKind::Reserved => write!(out, "the word at level {level} is reserved"),
             FaultKind::Memory => write!(out, "the table of level {level} cannot be reached"),

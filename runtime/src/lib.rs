@@ -25,6 +25,7 @@ mod flush;
 mod format;
 mod frames;
 mod garbage;
+mod look;
 mod map;
 mod memory;
 mod page_table;

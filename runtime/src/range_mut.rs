@@ -17,6 +17,11 @@ use crate::tree::{Tree, Use};
 /// different threads may use at once, as with slices. Tables above both are installed by compare-and-exchange. A table
 /// is unlinked only through a range that covers all of it.
 ///
+/// The range can be [looked at](Self::translate) meanwhile, for what others change at the same time is elsewhere. A leaf
+/// that reaches beyond the range is shared with whoever has the neighbouring one: if either changes a part of it, it is
+/// split, and where the format lets a leaf change its size only by way of absent ([`Use::Elsewhere`](crate::Use::Elsewhere))
+/// the other may find it gone for a moment.
+///
 /// ```
 /// # use ptgen::{Arena, Context, NoTlb, Tree, Error, Format};
 /// fn halves<F: Format>(tree: &mut Tree<F>, middle: u64) -> Result<(), Error> {

@@ -38,6 +38,18 @@ pub enum Use {
 /// Operations are given the [`Context`] in which the tables live. It is always the same memory, and the same source of
 /// frames. An operation that fails leaves every translation and every frame as it found them; only if the memory
 /// refuses in the middle of a change what it granted before may a part of the change remain.
+///
+/// # Readers beside a writer
+///
+/// [`translate`](Self::translate), [`lookup`](Self::lookup) and [`walk`](Self::walk) take no lock and may run while another
+/// thread changes the tables. What they find of an entry is what it was at some moment of the call: all of a new table or
+/// nothing of it, a leaf with the attributes from before a change or from after it. Two entries may be from two moments.
+///
+/// A reader on another thread has a tree of its own, made by [`from_root`](Self::from_root). What its caller promises is
+/// that no table goes away while it reads. The writers keep that promise if their contexts'
+/// [`Tlb::wait_for_readers`] returns only when nobody is reading who was when it was called; then a reader says when it
+/// starts and when it has finished, and holds on to nothing in between two reads. Mappings that were found say what was, and
+/// stay valid as values.
 pub struct Tree<F: Format> {
     root: Oa,
     format: F,

@@ -79,7 +79,9 @@ impl Processor for AArch64 {
 
     fn fault(&self, fault: FaultKind) -> Kind {
         match fault {
-            FaultKind::NotCanonical | FaultKind::Absent | FaultKind::Reserved => Kind::NotPresent,
+            FaultKind::NotCanonical | FaultKind::NotInRange | FaultKind::Absent | FaultKind::Reserved => {
+                Kind::NotPresent
+            }
             FaultKind::Memory => Kind::NoMemory,
         }
     }

@@ -62,7 +62,7 @@ impl Processor for RiscV {
 
     fn fault(&self, fault: FaultKind) -> Kind {
         match fault {
-            FaultKind::NotCanonical | FaultKind::Absent | FaultKind::Reserved => Kind::Page,
+            FaultKind::NotCanonical | FaultKind::NotInRange | FaultKind::Absent | FaultKind::Reserved => Kind::Page,
             FaultKind::Memory => Kind::NoMemory,
         }
     }

@@ -60,7 +60,7 @@ impl Processor for X86_64 {
 
     fn fault(&self, fault: FaultKind) -> Kind {
         match fault {
-            FaultKind::NotCanonical => Kind::NotCanonical,
+            FaultKind::NotCanonical | FaultKind::NotInRange => Kind::NotCanonical,
             FaultKind::Absent => Kind::NotPresent,
             FaultKind::Reserved => Kind::Reserved,
             FaultKind::Memory => Kind::NoMemory,
