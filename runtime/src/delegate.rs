@@ -29,7 +29,9 @@ use crate::address::{Oa, VaRange};
 use crate::error::Error;
 use crate::flush::Unflushed;
 use crate::map::Leaves;
+use crate::operations::Join;
 use crate::protect::Protect;
+use crate::translate::Mapping;
 use crate::unmap::Unmap;
 
 delegate! {
@@ -37,4 +39,7 @@ delegate! {
         -> Result<Unflushed<F>, Error>;
     unmap(range: impl Into<VaRange>, policy: Unmap) -> Result<Unflushed<F>, Error>;
     protect(range: impl Into<VaRange>, change: &F::Change, policy: Protect) -> Result<Unflushed<F>, Error>;
+    join(range: impl Into<VaRange>, policy: Join) -> Result<Unflushed<F>, Error>;
+    join_with<C: FnMut(&Mapping<F>) -> bool>(range: impl Into<VaRange>, policy: Join, is_wanted: C)
+        -> Result<Unflushed<F>, Error>;
 }

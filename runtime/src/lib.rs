@@ -28,6 +28,7 @@ mod garbage;
 mod look;
 mod map;
 mod memory;
+mod operations;
 mod page_table;
 mod pieces;
 mod plan;
@@ -62,6 +63,7 @@ pub use map::Leaves;
 #[cfg(not(ptgen_loom))]
 pub use memory::{Arena, DirectMap, Identity, Window};
 pub use memory::{Guest, Memory};
+pub use operations::Join;
 pub use page_table::PageTable;
 pub use protect::Protect;
 pub use range_mut::RangeMut;

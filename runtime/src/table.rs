@@ -242,6 +242,18 @@ impl<L: Level> Slot<'_, L> {
         WordOf::<L>::store(self.cell, in_order(self.f, w), Ordering::Relaxed);
     }
 
+    /// Writes `w`. Returns what it held until then, with all that a machine had recorded in it.
+    #[inline]
+    pub(crate) fn take(&self, w: WordOf<L>) -> WordOf<L> {
+        let (f, mut old) = (self.f, self.get());
+        loop {
+            match WordOf::<L>::exchange(self.cell, in_order(f, old), in_order(f, w)) {
+                Ok(()) => return old,
+                Err(now) => old = in_order(f, now),
+            }
+        }
+    }
+
     /// Changes it from `old`; `live` if a machine may record something in it meanwhile, which is kept.
     #[inline(always)]
     pub(crate) fn change(&self, old: WordOf<L>, live: bool, change: impl Fn(WordOf<L>) -> WordOf<L>) {

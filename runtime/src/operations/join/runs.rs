@@ -1,0 +1,160 @@
+//! Joining leaves of one table into runs.
+
+use super::super::records::Recording;
+use super::uniform::{Gather, Uniform};
+use super::{Ask, Job, clean};
+use crate::error::Error;
+use crate::flush::Tlb;
+use crate::format::{ChangeKind, Format, Level, Sizes, Way, WordOf};
+use crate::memory::Memory;
+use crate::pieces::fill;
+use crate::span::{Span, index, low, va, va_range};
+use crate::table::{Slots, Table};
+use crate::word::Word;
+
+impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
+    /// Makes runs of the leaves in `span` of a table.
+    pub(super) fn runs<L: Level<Format = F>>(&mut self, table: Table<L>, span: Span) -> Result<(), Error> {
+        let (f, shift) = (self.target.f, L::shift(self.target.f));
+        let most = self.policy.up_to.min(shift + L::index_bits(f));
+        let sizes = Sizes(L::leaf_sizes(f).up_to(most).0 & !low(shift + 1));
+        let takes_instruction = self.target.reach.is_live() && f.way(ChangeKind::Size) == Way::Instruction;
+        let Some(size) = sizes.largest_up_to(63) else { return Ok(()) };
+        if C::ASKS || takes_instruction {
+            return Ok(());
+        }
+        // A leaf that is to be part of a run has to stand in its slot, and be alone there.
+        self.settle()?;
+        self.groups(table, span, size, sizes)
+    }
+
+    /// Makes runs of `2^size` bytes and less of the leaves in `span`.
+    fn groups<L: Level<Format = F>>(
+        &mut self,
+        table: Table<L>,
+        span: Span,
+        size: u32,
+        sizes: Sizes,
+    ) -> Result<(), Error> {
+        let mut first = span.first & !low(size);
+        loop {
+            let group = Span { first, last: first | low(size) };
+            if !self.group(table, group, size)?
+                && let Some(smaller) = sizes.largest_up_to(size - 1)
+            {
+                let part = Span { first: first.max(span.first), last: group.last.min(span.last) };
+                self.groups(table, part, smaller, sizes)?;
+            }
+            if group.last >= span.last {
+                return Ok(());
+            }
+            first = group.last + 1;
+        }
+    }
+
+    /// Makes one run of all that is in `group`, if that can be. Returns whether it is one.
+    fn group<L: Level<Format = F>>(&mut self, table: Table<L>, group: Span, size: u32) -> Result<bool, Error> {
+        let (f, reach) = (self.target.f, self.target.reach);
+        if !self.target.owns(group) {
+            return Ok(false);
+        }
+        let found = table.open(f, self.memory, |slots| self.look_at(&slots, group, size))?;
+        let (template, oa) = match found {
+            Found::Run => return Ok(true),
+            Found::Nothing => return Ok(false),
+            Found::Leaves(leaves) => match leaves.run::<L>(f, size) {
+                Some(run) => run,
+                None => return Ok(false),
+            },
+        };
+        if reach.is_live() && f.way(ChangeKind::Size) == Way::Break {
+            if !reach.may_break() {
+                return Err(Error::BreakBeforeMake { va: va(f, group.first), kind: ChangeKind::Size });
+            }
+            self.break_group(table, group, (template, size), oa)?;
+        } else {
+            let live = reach.is_live();
+            table.open(f, self.memory, |slots| {
+                if live {
+                    rewrite(f, &slots, group, (template, size), oa);
+                } else {
+                    fill(f, &slots, group, (template, size), oa);
+                }
+            })?;
+            if live {
+                self.flush_later(va_range(f, group.first, group.last), L::leaf_sizes(f).up_to(size), false);
+            }
+        }
+        let (first, last) = (index::<L>(f, group.first), index::<L>(f, group.last));
+        clean(f, self.memory, table, first, last - first + 1);
+        Ok(true)
+    }
+
+    /// What is in `group`.
+    fn look_at<L: Level<Format = F>>(&self, slots: &Slots<'_, L>, group: Span, size: u32) -> Found<WordOf<L>> {
+        let f = self.target.f;
+        let veto = WordOf::<L>::truncate(self.policy.veto);
+        let mut leaves = Gather::<L>::new(f, group.first, size, veto, self.policy.normalise);
+        let (first, last) = (index::<L>(f, group.first), index::<L>(f, group.last));
+        for (number, at) in (first..=last).zip((group.first..).step_by(1 << L::shift(f))) {
+            let w = slots.get(number);
+            if !L::is_leaf(f, w) {
+                return Found::Nothing;
+            }
+            if number == first && L::leaf_lg2(f, w) >= size {
+                return Found::Run;
+            }
+            if !leaves.add(w, at) {
+                return Found::Nothing;
+            }
+        }
+        leaves.end().map_or(Found::Nothing, Found::Leaves)
+    }
+
+    /// Writes a run by way of absent.
+    fn break_group<L: Level<Format = F>>(
+        &mut self,
+        table: Table<L>,
+        group: Span,
+        (template, size): (WordOf<L>, u32),
+        oa: u64,
+    ) -> Result<(), Error> {
+        let Self { target, memory, .. } = *self;
+        let (f, reach) = (target.f, target.reach);
+        let (range, sizes) = (va_range(f, group.first, group.last), L::leaf_sizes(f).up_to(size));
+        let recording = Recording::of_machine::<L>(f);
+        let template = table.open(f, memory, |slots| {
+            let run = slots.stretch(index::<L>(f, group.first), index::<L>(f, group.last));
+            run.iter().fold(template, |template, slot| recording.merge(template, slot.take(L::empty(f))))
+        })?;
+        clean(f, memory, table, index::<L>(f, group.first), 1 << (size - L::shift(f)));
+        self.tlb.flush(&reach.request(f, range, sizes, false));
+        table.open(f, memory, |slots| fill(f, &slots, group, (template, size), oa))?;
+        if f.way(ChangeKind::Fill) != Way::Lazy {
+            self.flush_later(range, sizes, false);
+        }
+        Ok(())
+    }
+}
+
+/// What is in a group of slots.
+enum Found<W> {
+    /// A run at least as large.
+    Run,
+    /// Leaves that could be one.
+    Leaves(Uniform<W>),
+    /// Something else.
+    Nothing,
+}
+
+/// Writes a run over what is in its slots, keeping what the machine records meanwhile.
+fn rewrite<L: Level>(f: L::Format, slots: &Slots<'_, L>, group: Span, (template, size): (WordOf<L>, u32), oa: u64) {
+    let recording = Recording::of_machine::<L>(f);
+    let is_identical = L::run_is_identical(f, size);
+    let run = slots.stretch(index::<L>(f, group.first), index::<L>(f, group.last));
+    for (number, slot) in (0..).zip(run.iter()) {
+        let oa = if is_identical { oa } else { oa + (number << L::shift(f)) };
+        let new = L::leaf(f, template, size, oa);
+        slot.update(slot.get(), |old| recording.merge(new, old));
+    }
+}

@@ -1,0 +1,151 @@
+//! What is done about joined tables when it is known that nobody uses them any more.
+
+use super::super::records::Recording;
+use super::{Ask, Job, clean, index};
+use crate::address::{Oa, VaRange};
+use crate::error::Error;
+use crate::flush::Tlb;
+use crate::format::{ChangeKind, Format, Level, RootVisitor, Sizes, Way, WordOf};
+use crate::memory::Memory;
+use crate::span::{Span, va_range};
+use crate::table::{Table, is_settled};
+use crate::translate::Mapping;
+
+/// For how many tables one flush is enough.
+const MOST: usize = 32;
+
+/// A table that has been unlinked, and what was linked instead.
+#[derive(Clone, Copy)]
+pub(super) struct Pending<W> {
+    /// The table in whose slot it was, and its level.
+    pub(super) table: Oa,
+    pub(super) level: u8,
+    /// What the slot translates.
+    pub(super) slot: Span,
+    /// The word that pointed to it.
+    pub(super) word: W,
+    /// Whether the slot is empty. If not, it has the leaf.
+    pub(super) breaks: bool,
+}
+
+/// Tables that have been unlinked since the last flush.
+pub(super) struct Batch<F: Format> {
+    tables: [Option<Pending<F::Word>>; MOST],
+    count: usize,
+    /// What has to be flushed for them.
+    range: Option<VaRange>,
+    sizes: Sizes,
+}
+
+impl<F: Format> Default for Batch<F> {
+    fn default() -> Self {
+        Self { tables: [None; MOST], count: 0, range: None, sizes: Sizes(0) }
+    }
+}
+
+impl<F: Format> Batch<F> {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub(super) const fn is_full(&self) -> bool {
+        self.count == MOST
+    }
+
+    /// Adds a table, if it is not full.
+    pub(super) fn push(&mut self, pending: Pending<F::Word>, range: VaRange, sizes: Sizes) {
+        if let Some(place) = self.tables.get_mut(self.count) {
+            *place = Some(pending);
+            self.count += 1;
+            self.range = Some(self.range.map_or(range, |before| before.hull(range)));
+            self.sizes = self.sizes.or(sizes);
+        }
+    }
+}
+
+impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
+    /// Flushes, and completes what is pending. All of it, even if something goes wrong.
+    pub(super) fn settle(&mut self) -> Result<(), Error> {
+        let Batch { tables, range, sizes, .. } = core::mem::take(&mut self.pending);
+        let Some(range) = range else { return Ok(()) };
+        let reach = self.target.reach;
+        if reach.is_live() {
+            self.tlb.flush(&reach.request(self.target.f, range, sizes, true));
+        }
+        // Only tables that have been looked at already are looked at again.
+        self.memory.begin();
+        self.memory.commit();
+        let f = self.target.f;
+        let mut result = Ok(());
+        for pending in tables.into_iter().flatten() {
+            result = result.and(f.root(Settle { job: &mut *self, pending }));
+        }
+        self.memory.begin();
+        result
+    }
+
+    /// Completes what was done to one slot.
+    fn settle_slot<L: Level<Format = F>>(&mut self, pending: &Pending<F::Word>) -> Result<(), Error> {
+        let f = self.target.f;
+        let Pending { slot, word, .. } = *pending;
+        let table = Table::<L>::at(pending.table);
+        if pending.breaks {
+            let leaf = self.whole::<L>(word, slot.first, self.policy.normalise);
+            let found = leaf.unwrap_or(None);
+            let wanted = found.filter(|&leaf| {
+                let leaf = Mapping::of::<L>(f, leaf, f.no_limits(), slot.first);
+                self.ask.is_wanted(&leaf)
+            });
+            table.open(f, self.memory, |slots| slots.link(index::<L>(f, slot.first), wanted.unwrap_or(word)))?;
+            clean(f, self.memory, table, index::<L>(f, slot.first), 1);
+            if self.target.reach.is_live() && f.way(ChangeKind::Fill) != Way::Lazy {
+                let sizes = L::leaf_sizes(f);
+                self.flush_later(va_range(f, slot.first, slot.last), sizes, wanted.is_none());
+            }
+            leaf?;
+            if wanted.is_none() {
+                return Ok(());
+            }
+        } else if self.target.reach.is_live() {
+            self.keep_records::<L>(table, pending)?;
+        }
+        Ok(self.garbage.add(f, self.memory, Table::below::<L>(f, word))?)
+    }
+
+    /// Records in the leaf what has been recorded in the words of the table that it replaced.
+    fn keep_records<L: Level<Format = F>>(&self, table: Table<L>, pending: &Pending<WordOf<L>>) -> Result<(), Error> {
+        let (f, recording) = (self.target.f, Recording::of_machine::<L>(self.target.f));
+        let number = index::<L>(f, pending.slot.first);
+        if is_settled::<L>(f, table.open(f, self.memory, |slots| slots.get(number))?) {
+            return Ok(());
+        }
+        // If it cannot be said what was recorded, all is taken to be: that loses nothing.
+        let all = self.whole::<L>(pending.word, pending.slot.first, true).unwrap_or(None);
+        table.open(f, self.memory, |slots| {
+            let slot = slots.slot(number);
+            slot.update(slot.get(), |w| all.map_or(recording.all(w), |all| recording.merge(w, all)));
+        })?;
+        clean(f, self.memory, table, number, 1);
+        Ok(())
+    }
+}
+
+/// Completes what is pending at its level.
+struct Settle<'j, 'a, F: Format, M, T, C> {
+    job: &'j mut Job<'a, F, M, T, C>,
+    pending: Pending<F::Word>,
+}
+
+impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> RootVisitor<F> for Settle<'_, '_, F, M, T, C> {
+    type Output = Result<(), Error>;
+
+    fn visit<L: Level<Format = F>>(self) -> Self::Output {
+        if L::IS_FLOOR {
+            return Ok(());
+        }
+        if L::NUMBER != self.pending.level {
+            return self.visit::<L::Below>();
+        }
+        self.job.settle_slot::<L>(&self.pending)
+    }
+}
