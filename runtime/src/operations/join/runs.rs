@@ -78,7 +78,7 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
                 if live {
                     rewrite(f, &slots, group, (template, size), oa);
                 } else {
-                    fill(f, &slots, group, (template, size), oa);
+                    fill(f, &slots, group, (template, size), oa, |w| w);
                 }
             })?;
             if live {
@@ -129,7 +129,7 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
         })?;
         clean(f, memory, table, index::<L>(f, group.first), 1 << (size - L::shift(f)));
         self.tlb.flush(&reach.request(f, range, sizes, false));
-        table.open(f, memory, |slots| fill(f, &slots, group, (template, size), oa))?;
+        table.open(f, memory, |slots| fill(f, &slots, group, (template, size), oa, |w| w))?;
         if f.way(ChangeKind::Fill) != Way::Lazy {
             self.flush_later(range, sizes, false);
         }
