@@ -27,6 +27,18 @@ impl Place {
         )
     }
 
+    /// Panics in debug builds: `what` was dropped that belongs to the operation here.
+    #[inline]
+    #[cfg_attr(not(debug_assertions), expect(clippy::unused_self, reason = "it is one of two"))]
+    pub(crate) fn alarm(self, what: &str) {
+        let _ = what;
+        #[cfg(debug_assertions)]
+        match self.0 {
+            Some(place) => panic!("{what} at {place} were dropped"),
+            None => panic!("{what} somewhere were dropped"),
+        }
+    }
+
     /// The other place, if this is nowhere.
     #[inline]
     #[cfg_attr(not(debug_assertions), expect(clippy::missing_const_for_fn, reason = "it is one of two"))]

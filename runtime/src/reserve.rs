@@ -31,6 +31,12 @@ impl Need {
         *counted = counted.saturating_add(count);
     }
 
+    /// How many tables of each level.
+    #[inline]
+    pub(crate) const fn counts(&self) -> [u64; MAX_LEVELS] {
+        self.counts
+    }
+
     /// Whether no tables are needed.
     #[inline]
     pub(crate) fn is_nothing(&self) -> bool {
@@ -58,6 +64,21 @@ struct List {
 }
 
 impl Reserve {
+    /// How many frames for tables of `level` it holds.
+    pub(crate) fn count(&self, level: u8) -> u64 {
+        self.lists.get(usize::from(level)).map_or(0, |list| list.count)
+    }
+
+    /// How many frames it holds, by level.
+    pub(crate) fn counts(&self) -> [u64; MAX_LEVELS] {
+        self.lists.map(|list| list.count)
+    }
+
+    /// How many frames it holds.
+    pub(crate) fn total(&self) -> u64 {
+        self.counts().iter().sum()
+    }
+
     /// Takes what `need` says out of `frames`, or nothing.
     #[inline]
     pub(crate) fn take_all<F: Format, M: Memory, A: Frames>(
@@ -131,6 +152,12 @@ impl Reserve {
     }
 }
 
+/// Whether a table of level `L` has room for a link of a list.
+#[inline]
+pub(crate) fn can_hold<L: Level>(f: L::Format) -> bool {
+    L::index_bits(f) >= words_of_link::<L>().trailing_zeros()
+}
+
 /// How many words an address takes.
 const fn words_of_link<L: Level>() -> usize {
     64_usize.div_ceil(<WordOf<L> as Word>::BITS as usize)
@@ -163,7 +190,7 @@ impl<F: Format, M: Memory, A: Frames> TakeAll<'_, F, M, A> {
         }
         let shape = shape::<L>(self.f);
         for _ in 0..self.need.counts[L::NUMBER as usize] {
-            if L::index_bits(self.f) < words_of_link::<L>().trailing_zeros() {
+            if !can_hold::<L>(self.f) {
                 return Err(Error::OutOfFrames);
             }
             let frame = self.frames.allocate(shape).ok_or(Error::OutOfFrames)?;
