@@ -11,3 +11,15 @@ pub(crate) use ptgen_cells::{AtomicU32, AtomicU64};
 pub(crate) use ptgen_loom_atomics::{AtomicU32, AtomicU64};
 
 pub(crate) use core::sync::atomic::Ordering;
+#[cfg(not(ptgen_loom))]
+pub(crate) use core::sync::atomic::fence;
+#[cfg(ptgen_loom)]
+pub(crate) use ptgen_loom_atomics::fence;
+
+/// The atomics that are not words of tables: threads share them, and nobody watches them.
+pub(crate) mod shared {
+    #[cfg(not(ptgen_loom))]
+    pub(crate) use core::sync::atomic::AtomicU64;
+    #[cfg(ptgen_loom)]
+    pub(crate) use ptgen_loom_atomics::AtomicU64;
+}

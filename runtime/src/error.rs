@@ -58,6 +58,13 @@ pub enum Error {
         /// The first address that it translates.
         va: Va,
     },
+    /// TLBs may still hold what was there before.
+    Stale {
+        /// The first such address.
+        va: Va,
+    },
+    /// All of the VA for temporary maps is in use, or not so much of it is left in one piece.
+    Exhausted,
     /// No more frames for tables.
     OutOfFrames,
     /// Only a part of a leaf is in the range, and the policy refuses to split it, or the format cannot say its parts.
@@ -195,6 +202,8 @@ impl fmt::Display for Error {
             Self::NotCanonical { va } => write!(out, "the tables do not translate {va}"),
             Self::NotInRange { range } => write!(out, "{range} is not within the range that may be changed here"),
             Self::Borrowed { va } => write!(out, "the table for {va} is another root's"),
+            Self::Stale { va } => write!(out, "what was mapped at {va} before has not been flushed yet"),
+            Self::Exhausted => write!(out, "no VA is left for temporary maps"),
             Self::OutOfFrames => write!(out, "no more frames for tables"),
             Self::PartialLeaf { va, size_lg2 } => {
                 write!(out, "only a part of the leaf of {} at {va} is in the range", Size(*size_lg2))

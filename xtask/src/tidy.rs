@@ -32,7 +32,10 @@ pub fn problems(root: &Path) -> Vec<String> {
         for file in files(&root.join(part), ".rs") {
             let Ok(text) = std::fs::read_to_string(&file) else { continue };
             let shown = file.strip_prefix(root).unwrap_or(&file).display().to_string();
-            found.extend(architectures(&shown, &text));
+            // The instructions that flush are the one thing that no format file can say.
+            if !shown.starts_with("runtime/src/tlb") {
+                found.extend(architectures(&shown, &text));
+            }
             if text.lines().count() > LONGEST {
                 found.push(format!(
                     "{shown}: {} lines; more than {LONGEST} have more than one reason",
