@@ -72,6 +72,8 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
         if reach.is_live() {
             self.tlb.flush(&reach.request(self.target.f, range, sizes, true));
         }
+        // A table that becomes garbage is written to, and who still reads it would find nothing where there is something.
+        self.tlb.wait_for_readers();
         // Only tables that have been looked at already are looked at again.
         self.memory.begin();
         self.memory.commit();

@@ -1,4 +1,4 @@
-//! A wait for readers, as small as can be: each reader says when it starts and when it has finished.
+//! Waits for readers and machines, as small as can be: each says when it starts to walk and when it has finished.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use loom::thread;
 use ptgen_loom::{FlushRequest, Tlb};
 use ptgen_loom_atomics::{AtomicU64, Ordering, fence};
 
-/// Whether a reader is walking.
+/// Whether somebody is walking.
 #[derive(Clone, Debug)]
 pub struct Reader(Arc<AtomicU64>);
 
@@ -25,6 +25,14 @@ impl Reader {
         self.0.store(0, Ordering::Release);
         found
     }
+
+    /// Returns when it is not.
+    fn wait(&self) {
+        fence(Ordering::SeqCst);
+        while self.0.load(Ordering::Acquire) != 0 {
+            thread::yield_now();
+        }
+    }
 }
 
 /// Waits for a reader before tables are given back.
@@ -35,9 +43,16 @@ impl Tlb for Waits {
     fn flush(&mut self, _request: &FlushRequest) {}
 
     fn wait_for_readers(&mut self) {
-        fence(Ordering::SeqCst);
-        while self.0.0.load(Ordering::Acquire) != 0 {
-            thread::yield_now();
-        }
+        self.0.wait();
+    }
+}
+
+/// A flush: a machine that was walking has finished, and walks anew.
+#[derive(Debug)]
+pub struct Flushes(pub Reader);
+
+impl Tlb for Flushes {
+    fn flush(&mut self, _request: &FlushRequest) {
+        self.0.wait();
     }
 }

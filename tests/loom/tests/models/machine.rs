@@ -1,11 +1,10 @@
 //! A machine that walks tables and records what it does, as the format lets it.
 
-use ptgen_loom::{Format as _, Level, Oa};
-use ptgen_loom_atomics::Ordering;
-use std::sync::Arc;
-
+use crate::epochs::Reader;
 use crate::memory::Tables;
 use crate::tiny::{Bottom, Format, LEAF, Middle, PRESENT, Top, WRITE};
+use ptgen_loom::{Format as _, Level, Oa};
+use ptgen_loom_atomics::Ordering;
 
 /// A leaf that a machine has found.
 #[derive(Clone, Copy, Debug)]
@@ -34,10 +33,19 @@ pub fn find(tables: &Tables, f: Format, root: Oa, va: u64) -> Option<Found> {
 }
 
 /// Writes to `va` if that is allowed, and records `bits` in the leaf. Returns whether it did.
-pub fn write(tables: &Arc<Tables>, f: Format, root: Oa, va: u64, bits: u64) -> bool {
-    // Where another has come between, it walks again. Twice is enough for what these models do.
-    (0..3).any(|_| match find(tables, f, root, va) {
+pub fn write(tables: &Tables, f: Format, root: Oa, va: u64, bits: u64) -> bool {
+    // Where another has come between, it walks again. Three times is enough for what these models do.
+    (0..3).any(|_| write_once(tables, f, root, va, bits))
+}
+
+/// As [`write`], with flushes that wait for its walks.
+pub fn write_between_flushes(tables: &Tables, f: Format, root: Oa, va: u64, bits: u64, walks: &Reader) -> bool {
+    (0..3).any(|_| walks.walking(|| write_once(tables, f, root, va, bits)))
+}
+
+fn write_once(tables: &Tables, f: Format, root: Oa, va: u64, bits: u64) -> bool {
+    match find(tables, f, root, va) {
         Some(found) if found.word & WRITE != 0 => tables.slot(found.slot).record(found.word, bits),
         _ => false,
-    })
+    }
 }

@@ -5,6 +5,7 @@
 //! and has to fail then: it would notice if the runtime asked for less.
 
 mod epochs;
+mod joining;
 mod machine;
 mod memory;
 mod readers;
@@ -20,7 +21,7 @@ use ptgen_loom::{Context, FaultKind, Flow, NoTlb, Oa, Tree, Visit};
 use ptgen_loom_atomics::{Weakness, with_weakness};
 
 use memory::{Pool, Reach, Tables};
-use tiny::{Format, WHOLE};
+use tiny::{Attributes, Format, WHOLE};
 
 /// Explores `model`, all of it.
 fn explore(model: impl Fn() + Send + Sync + 'static) {
@@ -104,4 +105,17 @@ fn walk_everything(tree: &Tree<Format>, memory: &Reach, offset: u64) {
     };
     tree.walk(memory, 0..WHOLE, &mut visitor).expect("the walk ends");
     assert_eq!(next, WHOLE);
+}
+
+/// All leaves: VA, OA, attributes.
+fn leaves(tree: &Tree<Format>, memory: &Reach) -> Vec<(u64, u64, Attributes)> {
+    let mut found = Vec::new();
+    let mut visitor = |visit: Visit<Format>| {
+        if let Visit::Leaf(leaf) = visit {
+            found.push((leaf.va.get(), leaf.oa.get(), leaf.attributes()));
+        }
+        Flow::Continue
+    };
+    tree.walk(memory, 0..WHOLE, &mut visitor).expect("the walk ends");
+    found
 }
