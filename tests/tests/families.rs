@@ -139,3 +139,12 @@ families! { riscv, riscv_sv48_full,
     set_memory_uc() => "memory_type" "uncached",
     set_memory_type(tables::MemoryType::Device) => "memory_type" "device",
 }
+
+families! { rowan, rowan_full,
+    set_memory_ro() => "write" "false",
+    set_memory_rw() => "write" "true",
+    set_memory_x() => "execute" "true",
+    set_memory_nx() => "execute" "false",
+    set_memory_global() => "global" "true",
+    set_memory_nonglobal() => "global" "false",
+}
