@@ -29,7 +29,7 @@ use crate::address::{Oa, VaRange};
 use crate::error::Error;
 use crate::flush::Unflushed;
 use crate::map::Leaves;
-use crate::operations::Join;
+use crate::operations::{Hide, Join};
 use crate::protect::Protect;
 use crate::translate::Mapping;
 use crate::unmap::Unmap;
@@ -42,4 +42,6 @@ delegate! {
     join(range: impl Into<VaRange>, policy: Join) -> Result<Unflushed<F>, Error>;
     join_with<C: FnMut(&Mapping<F>) -> bool>(range: impl Into<VaRange>, policy: Join, is_wanted: C)
         -> Result<Unflushed<F>, Error>;
+    hide(range: impl Into<VaRange>, policy: Hide) -> Result<Unflushed<F>, Error>;
+    show(range: impl Into<VaRange>, policy: Hide) -> Result<Unflushed<F>, Error>;
 }

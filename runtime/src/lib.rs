@@ -69,7 +69,7 @@ pub use map::Leaves;
 #[cfg(not(ptgen_loom))]
 pub use memory::{Arena, DirectMap, Identity, Window};
 pub use memory::{Guest, Memory};
-pub use operations::Join;
+pub use operations::{Hide, Join};
 pub use page_table::PageTable;
 pub use prepare::Prepare;
 pub use protect::Protect;

@@ -33,6 +33,7 @@ use crate::format::{ChangeKind, Format, Level, RootVisitor, Sizes, Way, WordOf};
 use crate::frames::Frames;
 use crate::garbage::{Garbage, can_unlink};
 use crate::memory::Memory;
+use crate::ownership::{is_foreign, is_pinned};
 use crate::range_mut::{RangeMut, Target};
 use crate::span::{Span, all_sizes, check_aligned, index, low, slot_last, va, va_range};
 use crate::table::Table;
@@ -300,7 +301,12 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
         normalise: bool,
     ) -> Result<Option<WordOf<L>>, Error> {
         let (f, size) = (self.target.f, L::shift(self.target.f));
-        if L::IS_FLOOR || !L::leaf_sizes(f).has(size) || size > self.policy.up_to || !is_plain::<L>(f, w) {
+        if L::IS_FLOOR
+            || !L::leaf_sizes(f).has(size)
+            || size > self.policy.up_to
+            || is_pinned::<L>(f, w)
+            || is_foreign::<L>(f, w)
+        {
             return Ok(None);
         }
         let table = Table::below::<L>(f, w);
@@ -416,23 +422,4 @@ fn clean<L: Level, M: Memory>(f: L::Format, memory: &M, table: Table<L>, number:
     if f.cleans() {
         memory.clean(word_address(table, number), (count as u64) << WordOf::<L>::BYTES_LG2);
     }
-}
-
-/// Whether the table that `w` points to may go, and is this root's alone.
-fn is_plain<L: Level>(f: L::Format, w: WordOf<L>) -> bool {
-    let [pinned, foreign] = ownership::<L>(f);
-    w & (pinned | foreign) == WordOf::<L>::ZERO
-}
-
-/// Whether the table that `w` points to is another root's, too.
-fn is_foreign<L: Level>(f: L::Format, w: WordOf<L>) -> bool {
-    let [_, foreign] = ownership::<L>(f);
-    w & foreign != WordOf::<L>::ZERO
-}
-
-/// The bits of table words that say that the table is pinned, and that it is another root's.
-fn ownership<L: Level>(f: L::Format) -> [WordOf<L>; 2] {
-    let software: u64 = L::table_software(f).into();
-    let others = software & software.wrapping_sub(1);
-    [software, others].map(|bits| WordOf::<L>::truncate(bits & bits.wrapping_neg()))
 }

@@ -214,18 +214,8 @@ macro_rules! level {
             }
 
             #[inline]
-            fn payload_bits(_: Format) -> u32 {
-                20
-            }
-
-            #[inline]
-            fn absent(_: Format, payload: u64) -> u32 {
-                ABSENT | (payload as u32) << 12
-            }
-
-            #[inline]
-            fn payload(_: Format, w: u32) -> u64 {
-                u64::from(w >> 12)
+            fn payload_mask(_: Format) -> u32 {
+                ADDRESS
             }
         }
     };

@@ -249,18 +249,8 @@ macro_rules! level {
             }
 
             #[inline]
-            fn payload_bits(_: Format) -> u32 {
-                63
-            }
-
-            #[inline]
-            fn absent(_: Format, payload: u64) -> u64 {
-                payload << 1
-            }
-
-            #[inline]
-            fn payload(_: Format, w: u64) -> u64 {
-                w >> 1
+            fn payload_mask(_: Format) -> u64 {
+                !1
             }
         }
     };
