@@ -31,6 +31,11 @@ pub enum Error {
         /// lg2 of the size.
         lg2: u32,
     },
+    /// No slot of these tables points to tables of such a level.
+    NoSuchLevel {
+        /// The number of the level.
+        level: u8,
+    },
     /// The range ends before it starts, or beyond the last address.
     Reversed {
         /// The range.
@@ -65,6 +70,11 @@ pub enum Error {
     },
     /// All of the VA for temporary maps is in use, or not so much of it is left in one piece.
     Exhausted,
+    /// The source of frames does not count the owners of tables, or cannot count those of one more.
+    Unshareable {
+        /// The first address that the table translates.
+        va: Va,
+    },
     /// No more frames for tables.
     OutOfFrames,
     /// Only a part of a leaf is in the range, and the policy refuses to split it, or the format cannot say its parts.
@@ -197,6 +207,7 @@ impl fmt::Display for Error {
             Self::Hole { va } => write!(out, "nothing is mapped at {va}"),
             Self::Misaligned { address, lg2 } => write!(out, "{address:#x} is not a multiple of {}", Size(*lg2)),
             Self::NoSuchSize { lg2 } => write!(out, "the format has no leaves of {}", Size(*lg2)),
+            Self::NoSuchLevel { level } => write!(out, "no word points to a table of level {level}"),
             Self::Reversed { range } => write!(out, "the range {range} ends before it starts"),
             Self::OutOfRange { oa, last } => write!(out, "output address {oa} is beyond the last one, {last}"),
             Self::NotCanonical { va } => write!(out, "the tables do not translate {va}"),
@@ -204,6 +215,7 @@ impl fmt::Display for Error {
             Self::Borrowed { va } => write!(out, "the table for {va} is another root's"),
             Self::Stale { va } => write!(out, "what was mapped at {va} before has not been flushed yet"),
             Self::Exhausted => write!(out, "no VA is left for temporary maps"),
+            Self::Unshareable { va } => write!(out, "owners of the table for {va} cannot be counted"),
             Self::OutOfFrames => write!(out, "no more frames for tables"),
             Self::PartialLeaf { va, size_lg2 } => {
                 write!(out, "only a part of the leaf of {} at {va} is in the range", Size(*size_lg2))

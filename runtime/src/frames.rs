@@ -111,6 +111,12 @@ pub unsafe trait Frames {
         false
     }
 
+    /// How many owners of the table at `address` are counted: none if it was never shared, or is not any more.
+    fn owners(&self, address: Oa) -> u32 {
+        let _ = address;
+        0
+    }
+
     /// Counts one owner less of the table at `address`. Returns whether it was the last one, so that the table has to be
     /// given back. A source that does not count owners keeps what is not its own: false.
     fn unshare(&mut self, address: Oa) -> bool {
@@ -134,6 +140,11 @@ unsafe impl<A: Frames + ?Sized> Frames for &mut A {
     #[inline]
     fn share(&mut self, address: Oa) -> bool {
         (**self).share(address)
+    }
+
+    #[inline]
+    fn owners(&self, address: Oa) -> u32 {
+        (**self).owners(address)
     }
 
     #[inline]

@@ -12,6 +12,7 @@ use crate::error::MemoryError;
 use crate::format::{Format, Level, RootVisitor};
 use crate::frames::{Frame, Frames};
 use crate::memory::Memory;
+use crate::ownership::is_foreign;
 use crate::reserve::shape;
 use crate::span::low;
 use crate::table::Table;
@@ -170,7 +171,11 @@ pub(crate) fn free_subtree<L: Level, M: Memory, A: Frames>(
                 })
             })?;
             let Some((at, w)) = child else { break };
-            free_subtree(f, memory, frames, Table::<L::Below>::below::<L>(f, w))?;
+            let child = Table::<L::Below>::below::<L>(f, w);
+            // What other roots have as well, the last of them gives back.
+            if !is_foreign::<L>(f, w) || frames.unshare(child.address()) {
+                free_subtree(f, memory, frames, child)?;
+            }
             slot = at + 1;
         }
     }

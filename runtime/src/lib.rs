@@ -14,6 +14,7 @@ mod address;
 mod alarm;
 mod atomic;
 mod batch;
+mod clean;
 mod context;
 mod delegate;
 mod edit;
@@ -69,7 +70,7 @@ pub use map::Leaves;
 #[cfg(not(ptgen_loom))]
 pub use memory::{Arena, DirectMap, Identity, Window};
 pub use memory::{Guest, Memory};
-pub use operations::{Hide, Join};
+pub use operations::{Hide, Join, Pin, SharedTable};
 pub use page_table::PageTable;
 pub use prepare::Prepare;
 pub use protect::Protect;

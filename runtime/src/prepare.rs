@@ -185,7 +185,7 @@ fn count_slots<L: Level>(
             let is_leaf = L::is_leaf(f, w);
             let is_hidden = L::is_absent(f, w) && !L::is_empty(f, w) && !L::leaf_sizes(f).is_empty();
             if what.holes || is_leaf || is_hidden {
-                count_below::<L>(f, what, Span { first, last: slot_last::<L>(f, first).min(span.last) }, need);
+                count_below::<L>(f, what.leaves, Span { first, last: slot_last::<L>(f, first).min(span.last) }, need);
             }
         }
         let end = slot_last::<L>(f, first);
@@ -195,11 +195,11 @@ fn count_slots<L: Level>(
 }
 
 /// Counts all tables below a slot of level `L` that has none, those for `part` of it: one for each slot that is larger
-/// than the smallest leaf.
-fn count_below<L: Level>(f: L::Format, what: Prepare, part: Span, need: &mut Need) {
+/// than `2^leaves` bytes.
+pub(crate) fn count_below<L: Level>(f: L::Format, leaves: u32, part: Span, need: &mut Need) {
     let shift = L::shift(f);
-    if L::HAS_TABLES && shift > what.leaves {
+    if L::HAS_TABLES && shift > leaves {
         need.add::<L::Below>((part.last >> shift) - (part.first >> shift) + 1);
-        count_below::<L::Below>(f, what, part, need);
+        count_below::<L::Below>(f, leaves, part, need);
     }
 }

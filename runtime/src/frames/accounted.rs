@@ -89,6 +89,10 @@ unsafe impl<A: Frames, C: Charge> Frames for Accounted<A, C> {
         self.frames.share(address)
     }
 
+    fn owners(&self, address: Oa) -> u32 {
+        self.frames.owners(address)
+    }
+
     fn unshare(&mut self, address: Oa) -> bool {
         self.frames.unshare(address)
     }

@@ -148,6 +148,10 @@ unsafe impl<A: Frames> Frames for Fragments<'_, A> {
         self.source.share(address)
     }
 
+    fn owners(&self, address: Oa) -> u32 {
+        self.source.owners(address)
+    }
+
     fn unshare(&mut self, address: Oa) -> bool {
         self.source.unshare(address)
     }

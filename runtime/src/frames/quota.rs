@@ -55,6 +55,10 @@ unsafe impl<A: Frames> Frames for Quota<A> {
         self.frames.share(address)
     }
 
+    fn owners(&self, address: Oa) -> u32 {
+        self.frames.owners(address)
+    }
+
     fn unshare(&mut self, address: Oa) -> bool {
         self.frames.unshare(address)
     }

@@ -61,12 +61,6 @@ impl<'s, A: Frames> Shared<'s, A> {
         Self { owners, source }
     }
 
-    /// How many roots own the table at `table`: zero if it is not shared.
-    #[must_use]
-    pub fn owners(&self, table: Oa) -> u32 {
-        self.owners.iter().flatten().find(|owners| owners.table == table).map_or(0, Owners::count)
-    }
-
     /// How many more tables can be shared.
     #[must_use]
     pub fn left(&self) -> usize {
@@ -100,6 +94,10 @@ unsafe impl<A: Frames> Frames for Shared<'_, A> {
         let Some(free) = self.owners.iter_mut().find(|owners| owners.is_none()) else { return false };
         *free = Some(Owners { table: address, count: TWO });
         true
+    }
+
+    fn owners(&self, address: Oa) -> u32 {
+        self.owners.iter().flatten().find(|owners| owners.table == address).map_or(0, Owners::count)
     }
 
     /// False also for a table that is not shared: it is somebody else's.

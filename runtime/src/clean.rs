@@ -1,0 +1,28 @@
+//! Writing tables back out of the caches, for machines whose walkers do not look into them.
+//!
+//! A new table is cleaned before it is linked, and the word that links it after it has been stored. For every other
+//! format there is nothing here to execute.
+
+use crate::format::{Format, Level, WordOf};
+use crate::memory::Memory;
+use crate::span::{Span, index};
+use crate::table::{NewTable, Table};
+use crate::word::Word;
+
+/// Cleans the slots for `span`, which have been written.
+#[inline(always)]
+pub(crate) fn clean_slots<L: Level, M: Memory>(f: L::Format, memory: &M, table: Table<L>, span: Span) {
+    if f.cleans() {
+        let (first, last) = (index::<L>(f, span.first) as u64, index::<L>(f, span.last) as u64);
+        let word_lg2 = WordOf::<L>::BYTES_LG2;
+        memory.clean(table.address() + (first << word_lg2), (last + 1 - first) << word_lg2);
+    }
+}
+
+/// Cleans a new table, which is complete.
+#[inline(always)]
+pub(crate) fn clean_new<L: Level, M: Memory>(f: L::Format, memory: &M, table: &NewTable<L>) {
+    if f.cleans() {
+        memory.clean(table.address(), 1 << (L::index_bits(f) + WordOf::<L>::BYTES_LG2));
+    }
+}

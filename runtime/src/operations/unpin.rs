@@ -1,0 +1,93 @@
+//! Letting tables go that were pinned.
+
+use crate::address::VaRange;
+use crate::clean::clean_slots;
+use crate::context::Context;
+use crate::error::Error;
+use crate::format::{ChangeKind, Format, Level, RootVisitor, Way, WordOf};
+use crate::memory::Memory;
+use crate::ownership::{is_foreign, is_pinned, pinned_bit};
+use crate::range_mut::{RangeMut, Target};
+use crate::span::{Span, index, slot_last, va};
+use crate::table::Table;
+
+impl<F: Format> RangeMut<'_, F> {
+    /// Lets the tables go that are [pinned](crate::Pin::Pinned) and translate nothing outside of `range`: they stay as
+    /// long as they hold something, like others. Tables above one that is another root's stay pinned.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NeedsInstruction`], [`Error::Memory`], and what is wrong with `range`. No translation changes, but some
+    /// tables may be pinned no more then.
+    pub fn unpin<M: Memory, A, T>(
+        &mut self,
+        cx: &mut Context<M, A, T>,
+        range: impl Into<VaRange>,
+    ) -> Result<(), Error> {
+        let target = self.target;
+        target.f.root(UnpinAt { target, memory: &cx.memory, range: range.into() })
+    }
+}
+
+/// `unpin` below a root.
+struct UnpinAt<'a, F, M> {
+    target: Target<F>,
+    memory: &'a M,
+    range: VaRange,
+}
+
+impl<F: Format, M: Memory> RootVisitor<F> for UnpinAt<'_, F, M> {
+    type Output = Result<(), Error>;
+
+    fn visit<L: Level<Format = F>>(self) -> Self::Output {
+        let Some(span) = self.target.span::<L>(self.range)? else { return Ok(()) };
+        self.memory.begin();
+        self.table(Table::<L>::at(self.target.root), span).map(drop)
+    }
+}
+
+impl<F: Format, M: Memory> UnpinAt<'_, F, M> {
+    /// Lets go what is below `table`. Returns whether a link that `span` covers is pinned still, or foreign.
+    fn table<L: Level<Format = F>>(&self, table: Table<L>, span: Span) -> Result<bool, Error> {
+        if !L::HAS_TABLES {
+            return Ok(false);
+        }
+        let (f, mut first, mut stays) = (self.target.f, span.first, false);
+        loop {
+            let slot = Span { first: first & !(slot_last::<L>(f, 0)), last: slot_last::<L>(f, first) };
+            let w = table.read(f, self.memory, first)?;
+            if L::is_table(f, w) && is_foreign::<L>(f, w) {
+                stays = true;
+            } else if L::is_table(f, w) {
+                let below = Span { first, last: slot.last.min(span.last) };
+                let has_to_stay = self.table(Table::below::<L>(f, w), below)?;
+                if is_pinned::<L>(f, w) && below == slot && !has_to_stay {
+                    self.clear(table, slot)?;
+                } else {
+                    stays |= is_pinned::<L>(f, w);
+                }
+            }
+            if slot.last >= span.last {
+                return Ok(stays);
+            }
+            first = slot.last + 1;
+        }
+    }
+
+    /// Clears the bit in the word of the slot. The machine may record something in it meanwhile.
+    fn clear<L: Level<Format = F>>(&self, table: Table<L>, slot: Span) -> Result<(), Error> {
+        let (f, pinned): (F, WordOf<L>) = (self.target.f, pinned_bit::<L>(self.target.f));
+        if self.target.reach.is_live() && f.way(ChangeKind::Other) == Way::Instruction {
+            return Err(Error::NeedsInstruction { va: va(f, slot.first), kind: ChangeKind::Other });
+        }
+        table.open(f, self.memory, |slots| {
+            let number = index::<L>(f, slot.first);
+            let mut old = slots.get(number);
+            while let Err(now) = slots.exchange(number, old, old & !pinned) {
+                old = now;
+            }
+        })?;
+        clean_slots(f, self.memory, table, Span { first: slot.first, last: slot.first });
+        Ok(())
+    }
+}
