@@ -45,11 +45,11 @@ pub enum Use {
 /// thread changes the tables. What they find of an entry is what it was at some moment of the call: all of a new table or
 /// nothing of it, a leaf with the attributes from before a change or from after it. Two entries may be from two moments.
 ///
-/// A reader on another thread has a tree of its own, made by [`from_root`](Self::from_root). What its caller promises is
-/// that no table goes away while it reads. The writers keep that promise if their contexts'
-/// [`Tlb::wait_for_readers`] returns only when nobody is reading who was when it was called; then a reader says when it
-/// starts and when it has finished, and holds on to nothing in between two reads. Mappings that were found say what was, and
-/// stay valid as values.
+/// A reader on another thread comes in through a [`Reader`](crate::Reader), made by [`reader`](Self::reader): writers whose
+/// contexts wait for the same [`Readers`](crate::Readers) give no table back while somebody is inside who may still find it.
+/// Where that is seen to by other means, a lock or an interrupt that is off, a reader has a tree of its own, made by
+/// [`from_root`](Self::from_root); its caller promises that no table goes away while it reads, and the writers'
+/// [`Tlb::wait_for_readers`] is where to keep the promise. Mappings that were found say what was, and stay valid as values.
 pub struct Tree<F: Format> {
     root: Oa,
     format: F,

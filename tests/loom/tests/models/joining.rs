@@ -4,10 +4,11 @@ use loom::thread;
 use ptgen_loom::{Join, Leaves, Oa, Tlb, Use};
 use ptgen_loom_atomics::Weakness;
 
-use crate::epochs::{Flushes, Reader, Waits};
+use crate::flushes::{Flushes, Walks};
 use crate::memory::Reach;
+use crate::retiring::{Slots, reader_at, slots, waiting};
 use crate::tiny::{Attributes, DIRTY, Format, LARGE, PAGE};
-use crate::{NOT_ORDERED, explore, fails, leaves, machine, reader, start_with, translates_or_not};
+use crate::{NOT_ORDERED, explore, fails, leaves, machine, start_with, translates_or_not};
 
 const OA: u64 = 0x40_0000;
 const WRITE: Attributes = Attributes { write: true, accessed: false, dirty: false };
@@ -16,8 +17,8 @@ const LOST: &str = "what the machine recorded is lost";
 const STRICT: Format = Format { breaks: true };
 
 /// Two pages become one leaf, while a machine writes to one of them.
-fn join_beside_machine<T: Tlb>(f: Format, tlb: impl FnOnce(Reader) -> T) {
-    let walks = Reader::new();
+fn join_beside_machine<T: Tlb>(f: Format, tlb: impl FnOnce(Walks) -> T) {
+    let walks = Walks::new();
     let (tables, mut cx, mut tree) = start_with(3, 3, f, tlb(walks.clone()));
     tree.map(&mut cx, 0..LARGE, OA, &WRITE, Leaves::Exactly(12)).expect("nothing is there").flush(&mut cx);
     tree.set_use(if f.breaks { Use::Elsewhere } else { Use::Live });
@@ -31,16 +32,15 @@ fn join_beside_machine<T: Tlb>(f: Format, tlb: impl FnOnce(Reader) -> T) {
 }
 
 /// Two pages become one leaf and are translated all the time.
-fn join_beside_reader<T: Tlb>(tlb: impl FnOnce(Reader) -> T) {
-    let reads = Reader::new();
-    let (tables, mut cx, mut tree) = start_with(3, 3, Format::default(), tlb(reads.clone()));
+fn join_beside_reader<T: Tlb>(tlb: impl FnOnce(&'static Slots) -> T) {
+    let slots = slots();
+    let (tables, mut cx, mut tree) = start_with(3, 3, Format::default(), tlb(slots));
     tree.map(&mut cx, 0..LARGE, OA, &WRITE, Leaves::Exactly(12)).expect("nothing is there").flush(&mut cx);
-    let (root, memory) = (tree.root(), Reach(tables.clone()));
+    let (reads, memory) = (reader_at(&tree, slots), Reach(tables.clone()));
     let reading = thread::spawn(move || {
-        let tree = reader(Format::default(), root);
         for va in [PAGE, 0] {
-            let found = reads.walking(|| translates_or_not(&tree, &memory, va, OA + va));
-            assert!(found, "{GONE}");
+            let reading = reads.enter(0).expect("there is a slot");
+            assert!(translates_or_not(reading.translate(&memory, va), OA + va), "{GONE}");
         }
     });
     tree.join(&mut cx, 0..LARGE, Join::up_to(13)).expect("it can be joined").flush(&mut cx);
@@ -51,7 +51,7 @@ fn join_beside_reader<T: Tlb>(tlb: impl FnOnce(Reader) -> T) {
 
 /// The answer is no: everything is as it was, and what the machine has recorded before or after is there.
 fn veto_beside_machine() {
-    let walks = Reader::new();
+    let walks = Walks::new();
     let (tables, mut cx, mut tree) = start_with(3, 3, STRICT, Flushes(walks.clone()));
     tree.map(&mut cx, 0..LARGE, OA, &WRITE, Leaves::Exactly(12)).expect("nothing is there").flush(&mut cx);
     tree.set_use(Use::Elsewhere);
@@ -83,7 +83,7 @@ fn join_needs_exchanges_of_one_step() {
 
 #[test]
 fn join_is_no_moment_for_readers() {
-    explore(|| join_beside_reader(Waits));
+    explore(|| join_beside_reader(waiting));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A machine that walks tables and records what it does, as the format lets it.
 
-use crate::epochs::Reader;
+use crate::flushes::Walks;
 use crate::memory::Tables;
 use crate::tiny::{Bottom, Format, LEAF, Middle, PRESENT, Top, WRITE};
 use ptgen_loom::{Format as _, Level, Oa};
@@ -39,7 +39,7 @@ pub fn write(tables: &Tables, f: Format, root: Oa, va: u64, bits: u64) -> bool {
 }
 
 /// As [`write`], with flushes that wait for its walks.
-pub fn write_between_flushes(tables: &Tables, f: Format, root: Oa, va: u64, bits: u64, walks: &Reader) -> bool {
+pub fn write_between_flushes(tables: &Tables, f: Format, root: Oa, va: u64, bits: u64, walks: &Walks) -> bool {
     (0..3).any(|_| walks.walking(|| write_once(tables, f, root, va, bits)))
 }
 

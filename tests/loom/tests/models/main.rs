@@ -1,10 +1,10 @@
-//! What threads may do to one tree at once, explored to the end: every interleaving of their loads and stores up to a
-//! number of preemptions, and every value that the orderings allow a load to return.
+//! What threads may do to one tree at once, explored to the end: every interleaving of their loads and stores, and every
+//! value that the orderings allow a load to return. Of three threads, every one with few preemptions.
 //!
 //! The code under test is the runtime itself. Each model is also run with atomics that do less than they are asked to,
 //! and has to fail then: it would notice if the runtime asked for less.
 
-mod epochs;
+mod flushes;
 mod joining;
 mod machine;
 mod memory;
@@ -17,7 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ptgen_loom::{Context, FaultKind, Flow, NoTlb, Oa, Tree, Visit};
+use ptgen_loom::{Context, Fault, FaultKind, Flow, NoTlb, Oa, Tree, Visit, Visitor};
 use ptgen_loom_atomics::{Weakness, with_weakness};
 
 use memory::{Pool, Reach, Tables};
@@ -25,10 +25,16 @@ use tiny::{Attributes, Format, WHOLE};
 
 /// Explores `model`, all of it.
 fn explore(model: impl Fn() + Send + Sync + 'static) {
+    explore_up_to(None, model);
+}
+
+/// Explores `model`, with its threads stopped in the midst of something up to `preemptions` times.
+fn explore_up_to(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static) {
     let runs = Arc::new(AtomicUsize::new(0));
     let counted = runs.clone();
     let mut builder = loom::model::Builder::new();
     builder.max_branches = 100_000;
+    builder.preemption_bound = preemptions;
     builder.check(move || {
         counted.fetch_add(1, Ordering::Relaxed);
         model();
@@ -73,8 +79,8 @@ fn reader(format: Format, root: Oa) -> Tree<Format> {
 }
 
 /// What a reader may find of a page that comes or goes: all of it or nothing. Says which.
-fn translates_or_not(tree: &Tree<Format>, memory: &Reach, va: u64, oa: u64) -> bool {
-    match tree.translate(memory, va) {
+fn translates_or_not(found: Result<Oa, Fault>, oa: u64) -> bool {
+    match found {
         Ok(found) => {
             assert_eq!(found.get(), oa, "a reader saw something else");
             true
@@ -86,25 +92,34 @@ fn translates_or_not(tree: &Tree<Format>, memory: &Reach, va: u64, oa: u64) -> b
     }
 }
 
-/// Walks over everything, where whatever is mapped is mapped to the VA plus `offset`, and sees every VA once.
-fn walk_everything(tree: &Tree<Format>, memory: &Reach, offset: u64) {
-    let mut next = 0;
-    let mut visitor = |visit: Visit<Format>| {
+/// Sees every VA once, in order, where whatever is mapped is mapped to the VA plus an offset.
+struct Everything {
+    next: u64,
+    offset: u64,
+}
+
+impl Visitor<Format> for Everything {
+    fn visit(&mut self, visit: Visit<Format>) -> Flow {
         let (start, end) = match visit {
             Visit::Leaf(leaf) => {
-                assert_eq!(leaf.oa.get(), leaf.va.get().wrapping_add(offset), "a reader saw something else");
+                assert_eq!(leaf.oa.get(), leaf.va.get().wrapping_add(self.offset), "a reader saw something else");
                 (leaf.va.get(), leaf.last().get() + 1)
             }
             Visit::Hole(range) => (range.start().get(), range.last().get() + 1),
             Visit::Table { .. } => return Flow::Continue,
             Visit::Reserved { .. } => panic!("a reader saw a slot before it was written"),
         };
-        assert_eq!(start, next, "a reader saw it twice, or not at all");
-        next = end;
+        assert_eq!(start, self.next, "a reader saw it twice, or not at all");
+        self.next = end;
         Flow::Continue
-    };
-    tree.walk(memory, 0..WHOLE, &mut visitor).expect("the walk ends");
-    assert_eq!(next, WHOLE);
+    }
+}
+
+/// Lets `walk` walk over everything.
+fn walk_everything(offset: u64, walk: impl FnOnce(&mut Everything) -> Result<(), Fault>) {
+    let mut everything = Everything { next: 0, offset };
+    walk(&mut everything).expect("the walk ends");
+    assert_eq!(everything.next, WHOLE);
 }
 
 /// All leaves: VA, OA, attributes.

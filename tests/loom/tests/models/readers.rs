@@ -5,7 +5,7 @@ use ptgen_loom::{Leaves, Oa};
 use ptgen_loom_atomics::Weakness;
 
 use crate::memory::Reach;
-use crate::tiny::{Attributes, Format, LARGE, PAGE};
+use crate::tiny::{Attributes, Format, LARGE, PAGE, WHOLE};
 use crate::{NOT_ORDERED, explore, fails, reader, start, translates_or_not, walk_everything};
 
 const OA: u64 = 0x40_0000;
@@ -17,10 +17,10 @@ fn map_beside_translate() {
     let memory = Reach(tables.clone());
     let reading = thread::spawn(move || {
         let tree = reader(Format::default(), root);
-        let neighbour = translates_or_not(&tree, &memory, 0, 0);
+        let neighbour = translates_or_not(tree.translate(&memory, 0), 0);
         assert!(!neighbour, "a reader saw something that nobody has mapped");
-        let first = translates_or_not(&tree, &memory, PAGE, OA);
-        let second = translates_or_not(&tree, &memory, PAGE, OA);
+        let first = translates_or_not(tree.translate(&memory, PAGE), OA);
+        let second = translates_or_not(tree.translate(&memory, PAGE), OA);
         assert!(second || !first, "what was there is gone");
     });
     let attributes = Attributes { write: true, ..Attributes::default() };
@@ -36,7 +36,9 @@ fn map_beside_walk() {
     let (tables, mut cx, mut tree) = start(4, 4, Format::default());
     let root = tree.root();
     let memory = Reach(tables.clone());
-    let reading = thread::spawn(move || walk_everything(&reader(Format::default(), root), &memory, OA));
+    let reading = thread::spawn(move || {
+        walk_everything(OA, |visitor| reader(Format::default(), root).walk(&memory, 0..WHOLE, visitor));
+    });
     let attributes = Attributes { write: true, ..Attributes::default() };
     let range = LARGE..2 * LARGE + PAGE;
     let unflushed = tree.map(&mut cx, range, OA + LARGE, &attributes, Leaves::Largest);
