@@ -29,7 +29,7 @@ use crate::address::{Oa, VaRange};
 use crate::error::Error;
 use crate::flush::Unflushed;
 use crate::map::Leaves;
-use crate::operations::{Hide, Join, Pin};
+use crate::operations::{Harvest, Hide, Join, Pin, Records};
 use crate::protect::Protect;
 use crate::translate::Mapping;
 use crate::unmap::Unmap;
@@ -45,4 +45,6 @@ delegate! {
     hide(range: impl Into<VaRange>, policy: Hide) -> Result<Unflushed<F>, Error>;
     show(range: impl Into<VaRange>, policy: Hide) -> Result<Unflushed<F>, Error>;
     populate(range: impl Into<VaRange>, lg2: u32, pin: Pin) -> Result<Unflushed<F>, Error>;
+    harvest<V: FnMut(&Mapping<F>, Records)>(range: impl Into<VaRange>, policy: Harvest, visitor: V)
+        -> Result<Unflushed<F>, Error>;
 }

@@ -70,7 +70,7 @@ pub use map::Leaves;
 #[cfg(not(ptgen_loom))]
 pub use memory::{Arena, DirectMap, Identity, Window};
 pub use memory::{Guest, Memory};
-pub use operations::{Hide, Join, Pin, SharedTable};
+pub use operations::{Harvest, Hide, Join, Pin, Records, SharedTable};
 pub use page_table::PageTable;
 pub use prepare::Prepare;
 pub use protect::Protect;

@@ -1,5 +1,6 @@
 //! Operations beside mapping, unmapping and protecting: one file each.
 
+mod harvest;
 mod hide;
 mod join;
 mod populate;
@@ -7,7 +8,15 @@ mod records;
 mod share;
 mod unpin;
 
+pub use harvest::{Harvest, Records};
 pub use hide::Hide;
 pub use join::Join;
 pub use populate::Pin;
 pub use share::SharedTable;
+
+use crate::flush::FlushRequest;
+
+/// Adds `more` to what has to be flushed when an operation is done.
+fn later(request: &mut Option<FlushRequest>, more: FlushRequest) {
+    *request = Some(request.map_or(more, |before| before.hull(more)));
+}

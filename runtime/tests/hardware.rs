@@ -127,7 +127,7 @@ fn a_bit_that_the_machine_clears() {
     let at = (0..64 * 1024).map(|slot| Oa::new(BASE + 4 * slot));
     let at = at.into_iter().find(|at| arena.read(*at) == Some(second.swap_bytes())).unwrap();
     assert!(arena.write(at, (second & !odd::CLEAN).swap_bytes()));
-    let change = odd::Change { write: Some(false) };
+    let change = odd::Change { write: Some(false), ..odd::Change::default() };
     tree.protect(&mut cx, 0x4000..0x5000, &change, Protect::mapped()).unwrap().flush(&mut cx);
     let mut seen = Vec::new();
     for va in (0..0x8000).step_by(4096) {

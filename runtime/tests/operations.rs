@@ -607,7 +607,7 @@ fn both_ends_in_one_run_above_tables() {
     let mut tree = Tree::new(&mut cx, odd::Format::default()).unwrap();
     let attributes = odd::Attributes { write: true, dirty: true };
     tree.map(&mut cx, 0..32 * MIB, 64 * MIB, &attributes, Leaves::Exactly(25)).unwrap().flush(&mut cx);
-    let change = odd::Change { write: Some(false) };
+    let change = odd::Change { write: Some(false), ..odd::Change::default() };
     let part = 6 * MIB..22 * MIB;
     frames.left.set(1);
     assert_eq!(tree.protect(&mut cx, part.clone(), &change, Protect::mapped()).unwrap_err(), Error::OutOfFrames);

@@ -24,6 +24,7 @@ mod runs;
 mod settle;
 mod uniform;
 
+use super::later;
 use crate::address::{Oa, VaRange};
 use crate::alarm::Place;
 use crate::context::Context;
@@ -407,8 +408,7 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
     /// Flushes, also for `range`, when the operation is done.
     fn flush_later(&mut self, range: VaRange, sizes: Sizes, tables: bool) {
         let Target { f, reach, .. } = self.target;
-        let request = reach.request(f, range, sizes, tables);
-        self.request = Some(self.request.map_or(request, |before| before.hull(request)));
+        later(&mut self.request, reach.request(f, range, sizes, tables));
     }
 }
 

@@ -189,8 +189,16 @@ macro_rules! level {
 
             #[inline]
             fn patch(_: Format, change: &Change) -> Result<Bits<u32>, Unencodable> {
-                let set = if change.write == Some(true) { WRITE } else { 0 };
-                Ok(Bits { clear: if change.write.is_some() { WRITE } else { 0 }, set })
+                let mut bits = Bits { clear: 0, set: 0 };
+                if let Some(write) = change.write {
+                    bits.clear |= WRITE;
+                    bits.set |= if write { WRITE } else { 0 };
+                }
+                if let Some(dirty) = change.dirty {
+                    bits.clear |= CLEAN;
+                    bits.set |= if dirty { 0 } else { CLEAN };
+                }
+                Ok(bits)
             }
 
             #[inline]
@@ -290,6 +298,7 @@ impl ptgen::Attributes for Attributes {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Change {
     pub write: Option<bool>,
+    pub dirty: Option<bool>,
 }
 
 impl ptgen::Change for Change {
@@ -297,15 +306,16 @@ impl ptgen::Change for Change {
 
     #[inline]
     fn set(&mut self, index: usize, value: u64) -> bool {
-        let known = index == 0 && value <= 1;
-        if known {
-            self.write = Some(value == 1);
+        match (index, value) {
+            (0, 0 | 1) => self.write = Some(value == 1),
+            (1, 0 | 1) => self.dirty = Some(value == 1),
+            _ => return false,
         }
-        known
+        true
     }
 
     #[inline]
     fn revise(&self, old: &Attributes) -> Attributes {
-        Attributes { write: self.write.unwrap_or(old.write), ..*old }
+        Attributes { write: self.write.unwrap_or(old.write), dirty: self.dirty.unwrap_or(old.dirty) }
     }
 }

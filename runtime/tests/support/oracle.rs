@@ -251,7 +251,7 @@ impl Known for odd::Format {
     }
 
     fn some_change(number: u64) -> odd::Change {
-        odd::Change { write: (number & 1 != 0).then_some(number & 2 != 0) }
+        odd::Change { write: (number & 1 != 0).then_some(number & 2 != 0), ..odd::Change::default() }
     }
 }
 

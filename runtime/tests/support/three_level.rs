@@ -419,6 +419,8 @@ impl ptgen::Change for Change {
             (1, 0 | 1) => self.write = Some(value == 1),
             (2, 0 | 1) => self.execute = Some(value == 1),
             (3, 0 | 1) => self.user = Some(value == 1),
+            (5, 0 | 1) => self.accessed = Some(value == 1),
+            (6, 0 | 1) => self.dirty = Some(value == 1),
             (7, 0..=2) => self.page_type = Some(value),
             _ => return false,
         }
@@ -431,6 +433,8 @@ impl ptgen::Change for Change {
             write: self.write.unwrap_or(old.write),
             execute: self.execute.unwrap_or(old.execute),
             user: self.user.unwrap_or(old.user),
+            accessed: self.accessed.unwrap_or(old.accessed),
+            dirty: self.dirty.unwrap_or(old.dirty),
             page_type: self.page_type.unwrap_or(old.page_type),
             ..*old
         }
@@ -443,6 +447,8 @@ pub struct Change {
     pub write: Option<bool>,
     pub execute: Option<bool>,
     pub user: Option<bool>,
+    pub accessed: Option<bool>,
+    pub dirty: Option<bool>,
     pub page_type: Option<u64>,
 }
 
@@ -456,7 +462,14 @@ impl Change {
     #[inline]
     fn patch(&self) -> Result<Bits<u64>, Unencodable> {
         let mut bits = Bits { clear: 0, set: 0 };
-        for (value, mask) in [(self.write, WRITE), (self.execute, EXECUTE), (self.user, USER)] {
+        let flags = [
+            (self.write, WRITE),
+            (self.execute, EXECUTE),
+            (self.user, USER),
+            (self.accessed, ACCESSED),
+            (self.dirty, DIRTY),
+        ];
+        for (value, mask) in flags {
             if let Some(value) = value {
                 bits.clear |= mask;
                 bits.set |= if value { mask } else { 0 };
