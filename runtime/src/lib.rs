@@ -67,6 +67,8 @@ pub use frames::{
     TableShape, Tally,
 };
 pub use map::Leaves;
+#[cfg(all(feature = "vm-memory", not(any(ptgen_loom, ptgen_watched))))]
+pub use memory::VmMemory;
 #[cfg(not(ptgen_loom))]
 pub use memory::{Arena, DirectMap, Identity, Window};
 pub use memory::{Guest, Memory};

@@ -6,6 +6,8 @@ mod arena;
 #[cfg(not(ptgen_loom))]
 mod direct;
 mod guest;
+#[cfg(all(feature = "vm-memory", not(any(ptgen_loom, ptgen_watched))))]
+mod vm;
 #[cfg(not(ptgen_loom))]
 mod window;
 
@@ -14,6 +16,8 @@ pub use arena::Arena;
 #[cfg(not(ptgen_loom))]
 pub use direct::{DirectMap, Identity};
 pub use guest::Guest;
+#[cfg(all(feature = "vm-memory", not(any(ptgen_loom, ptgen_watched))))]
+pub use vm::VmMemory;
 #[cfg(not(ptgen_loom))]
 pub use window::Window;
 
