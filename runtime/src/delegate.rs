@@ -47,4 +47,5 @@ delegate! {
     populate(range: impl Into<VaRange>, lg2: u32, pin: Pin) -> Result<Unflushed<F>, Error>;
     harvest<V: FnMut(&Mapping<F>, Records)>(range: impl Into<VaRange>, policy: Harvest, visitor: V)
         -> Result<Unflushed<F>, Error>;
+    split(range: impl Into<VaRange>, lg2: u32) -> Result<Unflushed<F>, Error>;
 }

@@ -6,6 +6,7 @@ mod join;
 mod populate;
 mod records;
 mod share;
+mod split;
 mod unpin;
 
 pub use harvest::{Harvest, Records};
