@@ -29,7 +29,7 @@ use crate::address::{Oa, VaRange};
 use crate::error::Error;
 use crate::flush::Unflushed;
 use crate::map::Leaves;
-use crate::operations::{Harvest, Hide, Join, Pin, Records};
+use crate::operations::{Applied, Apply, Harvest, Hide, Join, Occupant, Pin, Records, Stopped};
 use crate::protect::Protect;
 use crate::translate::Mapping;
 use crate::unmap::Unmap;
@@ -48,4 +48,6 @@ delegate! {
     harvest<V: FnMut(&Mapping<F>, Records)>(range: impl Into<VaRange>, policy: Harvest, visitor: V)
         -> Result<Unflushed<F>, Error>;
     split(range: impl Into<VaRange>, lg2: u32) -> Result<Unflushed<F>, Error>;
+    apply<E: Sized, C: FnMut(&Occupant<F>) -> Result<Applied<F>, E>>(range: impl Into<VaRange>, policy: Apply, function: C)
+        -> Result<Unflushed<F>, Stopped<F, E>>;
 }

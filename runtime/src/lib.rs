@@ -73,7 +73,9 @@ pub use memory::VmMemory;
 #[cfg(not(ptgen_loom))]
 pub use memory::{Arena, DirectMap, Identity, Window};
 pub use memory::{Guest, Memory};
-pub use operations::{Harvest, Hide, Join, Pin, Records, SharedTable};
+pub use operations::{
+    Applied, Apply, Cause, Harvest, Hide, Holds, Join, Occupant, Pin, Records, SharedTable, Stopped, Visited,
+};
 pub use page_table::PageTable;
 pub use prepare::Prepare;
 pub use protect::Protect;

@@ -1,5 +1,6 @@
 //! Operations beside mapping, unmapping and protecting: one file each.
 
+mod apply;
 mod harvest;
 mod hide;
 mod join;
@@ -9,6 +10,7 @@ mod share;
 mod split;
 mod unpin;
 
+pub use apply::{Applied, Apply, Cause, Holds, Occupant, Stopped, Visited};
 pub use harvest::{Harvest, Records};
 pub use hide::Hide;
 pub use join::Join;
