@@ -146,9 +146,14 @@ macro_rules! word {
             #[cfg(not(ptgen_loom))]
             #[inline(always)]
             unsafe fn store_private(cell: &$atomic, word: Self) {
+                #[cfg(ptgen_watched)]
+                cell.store_private(word);
+                #[cfg(not(ptgen_watched))]
                 // SAFETY: the pointer comes from a reference to an atomic, whose interior may be written through it,
                 // and the caller promises that no other access happens meanwhile.
-                unsafe { cell.as_ptr().write(word) }
+                unsafe {
+                    cell.as_ptr().write(word)
+                }
             }
 
             #[inline(always)]

@@ -1,0 +1,248 @@
+//! Writes the list of cases.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use ptdsl::binding::{Binding, Family, Setting, Value};
+use ptdsl::resolve::Description;
+
+/// No more features than this are left to run time at once: each doubles the number of models.
+const MOST_RUNTIME: usize = 4;
+
+/// Writes `cases.rs` into the `OUT_DIR` of the build script that calls it: for each case a module with the type of its
+/// format, a constant [`Case`](crate::Case), and a function that returns every value of the format; and a macro
+/// `every_case` that calls another one once for each case.
+///
+/// `formats` is the folder of formats that do not ship, relative to the package that is built, whose root re-exports
+/// [`Case`](crate::Case) and [`Decided`](crate::Decided) and knows the runtime as `ptgen`.
+///
+/// # Panics
+///
+/// If a format file is broken, or cannot be read.
+pub fn write(formats: &str) {
+    println!("cargo::rerun-if-changed={formats}");
+    let mut out = String::from("// Written by the build script.\n");
+    let mut names = Vec::new();
+    for builtin in ptgen_formats::FORMATS {
+        let source =
+            Source { text: builtin.text, format: builtin.name, attribute: builtin.name.to_owned(), path: None };
+        source.cases(&mut out, &mut names);
+    }
+    for (attribute, path, text) in own_files(formats) {
+        let file = ptdsl::parse(&text).expect("a test format parses");
+        for format in &file.formats {
+            let name = format.name.value.as_str();
+            let source = Source { text: &text, format: name, attribute: attribute.clone(), path: Some(path.clone()) };
+            source.cases(&mut out, &mut names);
+        }
+    }
+    list(&mut out, &names);
+    let target = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("cases.rs");
+    std::fs::write(target, out).expect("OUT_DIR can be written");
+}
+
+/// The format files of a folder: as a client would name each, where it is, and its text.
+fn own_files(formats: &str) -> Vec<(String, PathBuf, String)> {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
+    let entries = std::fs::read_dir(Path::new(&package).join(formats)).expect("there is a folder of formats");
+    let mut found: Vec<_> = entries
+        .map(|entry| entry.expect("the folder can be read").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "ptf"))
+        .map(|path| {
+            let name = path.file_name().expect("files have names").to_string_lossy().into_owned();
+            let text = std::fs::read_to_string(&path).expect("a format file can be read");
+            (format!("{formats}/{name}"), path, text)
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// Where a format comes from.
+struct Source<'a> {
+    text: &'a str,
+    format: &'a str,
+    /// What the attribute is told.
+    attribute: String,
+    /// The file, if the format does not ship.
+    path: Option<PathBuf>,
+}
+
+impl Source<'_> {
+    /// Writes a module for each binding under which this format is tested.
+    fn cases(&self, out: &mut String, names: &mut Vec<String>) {
+        let file = ptdsl::parse(self.text).expect("a shipped format parses");
+        let (descriptions, complaints) = ptdsl::resolve(&file);
+        assert!(complaints.is_empty(), "{complaints:?}");
+        let Some(description) = descriptions.iter().find(|d| d.name.value == self.format) else { return };
+        let ranges: Vec<Option<String>> =
+            description.ranges.iter().map(|r| r.node.name.as_ref().map(|n| n.value.clone())).collect();
+        let (first, last) = (ranges.first().cloned().flatten(), ranges.last().cloned().flatten());
+        let mut bindings = vec![("usual", usual(first.clone())), ("full", full(description, last.clone()))];
+        for (name, skip) in [("runtime", 0), ("runtime_late", MOST_RUNTIME)] {
+            bindings.extend(runtime(description, last.clone(), skip).map(|binding| (name, binding)));
+        }
+        for (name, binding) in bindings {
+            let family = ptdsl::bind::bind(description, &binding).expect("a binding of the test list is valid");
+            let module = format!("{}_{name}", self.format);
+            self.module(out, &module, &binding, &family);
+            names.push(module);
+        }
+    }
+
+    fn module(&self, out: &mut String, module: &str, binding: &Binding, family: &Family) {
+        let attribute = attribute(&self.attribute, binding);
+        let text = match &self.path {
+            Some(path) => format!("Some(include_str!({path:?}))"),
+            None => "None".to_owned(),
+        };
+        let _ = write!(
+            out,
+            "/// `{attribute}`\npub mod {module} {{\n    /// What the attribute makes of it.\n    #[ptgen::{attribute}]\n    pub mod tables {{}}\n\n    \
+             /// Where the reference comes from.\n    pub const CASE: crate::Case = crate::Case {{ name: {module:?}, format: {:?}, text: {text} }};\n\n    \
+             /// Every value of the format that is tested, with all that it decides.\n    #[must_use]\n    \
+             pub fn values() -> Vec<(tables::Format, crate::Decided)> {{\n        vec![\n",
+            self.format
+        );
+        for value in values(binding, family) {
+            let _ = writeln!(out, "            {value},");
+        }
+        out.push_str("        ]\n    }\n}\n\n");
+    }
+}
+
+/// Everything at its usual setting.
+fn usual(range: Option<String>) -> Binding {
+    Binding { range, ..Binding::default() }
+}
+
+/// Every feature on that can be on together with those before it.
+fn full(description: &Description, range: Option<String>) -> Binding {
+    let mut binding = usual(range);
+    // Twice, for features that need a later one.
+    for _ in 0..2 {
+        for feature in &description.features {
+            let mut more = binding.clone();
+            more.features.insert(feature.node.name.value.clone(), Setting::On);
+            if ptdsl::bind::bind(description, &more).is_ok() {
+                binding = more;
+            }
+        }
+    }
+    binding
+}
+
+/// Some features, and every parameter that can be, decided at run time.
+fn runtime(description: &Description, range: Option<String>, skip: usize) -> Option<Binding> {
+    let features: Vec<_> = description.features.iter().skip(skip).take(MOST_RUNTIME).collect();
+    if skip > 0 && features.is_empty() {
+        return None;
+    }
+    let mut binding = usual(range);
+    for feature in features {
+        binding.features.insert(feature.node.name.value.clone(), Setting::Runtime);
+    }
+    for parameter in &description.parameters {
+        let mut more = binding.clone();
+        more.parameters.insert(parameter.node.name.value.clone(), Value::Runtime);
+        if ptdsl::bind::bind(description, &more).is_ok() {
+            binding = more;
+        }
+    }
+    Some(binding)
+}
+
+/// The attribute with its arguments.
+fn attribute(format: &str, binding: &Binding) -> String {
+    let mut out = format!("pagetable(format = {format:?}");
+    let settings = binding.features.iter().map(|(name, setting)| {
+        let setting = match setting {
+            Setting::On => "on",
+            Setting::Off => "off",
+            Setting::Runtime => "runtime",
+        };
+        format!("{name} = {setting}")
+    });
+    let settings: Vec<_> = settings.collect();
+    if !settings.is_empty() {
+        let _ = write!(out, ", features({})", settings.join(", "));
+    }
+    let parameters: Vec<_> = binding
+        .parameters
+        .iter()
+        .map(|(name, value)| match value {
+            Value::Fixed(value) => format!("{name} = {value}"),
+            Value::Runtime => format!("{name} = runtime"),
+        })
+        .collect();
+    if !parameters.is_empty() {
+        let _ = write!(out, ", parameters({})", parameters.join(", "));
+    }
+    if let Some(range) = &binding.range {
+        let _ = write!(out, ", range = {range}");
+    }
+    out.push(')');
+    out
+}
+
+/// Every member of the family, with open numbers at both ends, as expressions.
+fn values(binding: &Binding, family: &Family) -> Vec<String> {
+    let mut out = Vec::new();
+    for member in &family.members {
+        let ends: &[bool] = if family.open.is_empty() { &[false] } else { &[false, true] };
+        for &most in ends {
+            let mut arguments = Vec::new();
+            let mut features: BTreeMap<String, bool> = member.format.features.clone();
+            let mut parameters: BTreeMap<String, u128> = BTreeMap::new();
+            for (name, value) in &binding.parameters {
+                if let Value::Fixed(value) = value {
+                    parameters.insert(name.clone(), *value);
+                }
+            }
+            for (variable, &value) in family.variables.iter().zip(&member.assignment) {
+                if variable.values.is_none() {
+                    arguments.push((value == 1).to_string());
+                    features.insert(variable.name.clone(), value == 1);
+                } else {
+                    arguments.push(value.to_string());
+                    parameters.insert(variable.name.clone(), value);
+                }
+            }
+            for (name, least, greatest) in &family.open {
+                let value = if most { *greatest } else { *least };
+                arguments.push(value.to_string());
+                parameters.insert(name.clone(), u128::from(value));
+            }
+            let format = match arguments.as_slice() {
+                [] => "tables::Format {}".to_owned(),
+                _ if always_valid(family) => format!("tables::Format::new({})", arguments.join(", ")),
+                _ => format!("tables::Format::new({}).expect(\"a member of the family\")", arguments.join(", ")),
+            };
+            let features: Vec<_> = features.iter().map(|(n, on)| format!("({n:?}, {on})")).collect();
+            let parameters: Vec<_> = parameters.iter().map(|(n, v)| format!("({n:?}, {v})")).collect();
+            out.push(format!(
+                "({format}, crate::Decided {{ features: &[{}], parameters: &[{}], range: {} }})",
+                features.join(", "),
+                parameters.join(", "),
+                family.range
+            ));
+        }
+    }
+    out
+}
+
+/// Whether every combination of what is decided at run time is a format: features alone, none of which excludes another.
+fn always_valid(family: &Family) -> bool {
+    let flags = family.variables.iter().all(|variable| variable.values.is_none());
+    flags && family.open.is_empty() && family.members.len() == 1 << family.variables.len()
+}
+
+/// A macro that calls another one once for each case.
+fn list(out: &mut String, names: &[String]) {
+    out.push_str("/// Calls `$test!(module)` for every case.\n#[macro_export]\nmacro_rules! every_case {\n    ($test:ident) => {\n");
+    for name in names {
+        let _ = writeln!(out, "        $test!({name});");
+    }
+    out.push_str("    };\n}\n");
+}

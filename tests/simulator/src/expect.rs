@@ -1,0 +1,136 @@
+//! What an operation is declared to do.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+use std::rc::Rc;
+
+use ptgen::{Oa, VaRange};
+
+use crate::oracle::{Oracle, Said};
+use crate::piece::{Map, To};
+
+/// A rule for what leaves say: given what was said before, if anything was translated, and what is said now.
+type Rule = Box<dyn Fn(Option<&Said>, &Said) -> bool>;
+
+/// What becomes of the translations of a range. Until it is done, each address is translated as before or as after, at
+/// every instant; what no declaration covers stays as it is.
+pub struct Expect {
+    pub(crate) range: VaRange,
+    pub(crate) root: Option<Oa>,
+    pub(crate) aim: Aim,
+    /// What the rule said, by sets.
+    known: RefCell<HashMap<(Option<u32>, u32), bool>>,
+}
+
+/// Every translation of some range, at some time.
+#[derive(Clone, Debug)]
+pub struct Snapshot(pub(crate) Rc<Map>);
+
+pub(crate) enum Aim {
+    Same,
+    Nothing,
+    Mapped(u64, Rule),
+    Changed(Rule),
+    Restored(Snapshot),
+    Anything,
+}
+
+impl Expect {
+    fn new(range: impl Into<VaRange>, aim: Aim) -> Self {
+        Self { range: range.into(), root: None, aim, known: RefCell::default() }
+    }
+
+    /// Every translation stays: leaves may be split and joined.
+    pub fn same(range: impl Into<VaRange>) -> Self {
+        Self::new(range, Aim::Same)
+    }
+
+    /// Nothing is translated any more.
+    pub fn unmapped(range: impl Into<VaRange>) -> Self {
+        Self::new(range, Aim::Nothing)
+    }
+
+    /// The range is translated to `oa` and up, by leaves that say what `rule` accepts.
+    pub fn mapped(range: impl Into<VaRange>, oa: impl Into<Oa>, rule: impl Fn(&Said) -> bool + 'static) -> Self {
+        Self::new(range, Aim::Mapped(oa.into().get(), Box::new(move |_, said| rule(said))))
+    }
+
+    /// What is translated goes where it went, by leaves that say what `rule` accepts, given what they said before. Holes
+    /// stay holes.
+    pub fn changed(range: impl Into<VaRange>, rule: impl Fn(&Said, &Said) -> bool + 'static) -> Self {
+        Self::new(range, Aim::Changed(Box::new(move |before, now| before.is_some_and(|before| rule(before, now)))))
+    }
+
+    /// Everything is translated as it was when the snapshot was taken.
+    pub fn restored(range: impl Into<VaRange>, snapshot: &Snapshot) -> Self {
+        Self::new(range, Aim::Restored(snapshot.clone()))
+    }
+
+    /// Whatever.
+    pub fn anything(range: impl Into<VaRange>) -> Self {
+        Self::new(range, Aim::Anything)
+    }
+
+    /// Under this root, where there are several. Otherwise, under the first one.
+    #[must_use]
+    pub const fn under(mut self, root: Oa) -> Self {
+        self.root = Some(root);
+        self
+    }
+
+    /// Whether `now` is what becomes of `before` at `position`, with `first` being where the range begins; both are those of
+    /// the same stretch.
+    pub(crate) fn accepts(
+        &self,
+        oracle: &Oracle,
+        (first, position, last): (u64, u64, u64),
+        before: Option<To>,
+        now: Option<To>,
+    ) -> bool {
+        match (&self.aim, before, now) {
+            (Aim::Anything, _, _) | (Aim::Nothing, _, None) => true,
+            (Aim::Same, before, now) => before == now,
+            (Aim::Changed(_), None, None) => true,
+            (Aim::Nothing, _, Some(_)) | (Aim::Mapped(..) | Aim::Changed(_), _, None) | (Aim::Changed(_), None, _) => {
+                false
+            }
+            (Aim::Mapped(oa, rule), _, Some(now)) => {
+                now.oa == oa.wrapping_add(position - first) && self.follows(oracle, rule, None, now)
+            }
+            (Aim::Changed(rule), Some(before), Some(now)) => {
+                before.oa == now.oa && self.follows(oracle, rule, Some(before), now)
+            }
+            (Aim::Restored(snapshot), _, now) => {
+                let mut same = true;
+                snapshot.0.each(position, last, |from, _, then| {
+                    same &= then == now.map(|now| now.further(from - position));
+                });
+                same
+            }
+        }
+    }
+
+    fn follows(&self, oracle: &Oracle, rule: &Rule, before: Option<To>, now: To) -> bool {
+        let key = (before.map(|before| before.set.0), now.set.0);
+        *self
+            .known
+            .borrow_mut()
+            .entry(key)
+            .or_insert_with(|| rule(before.map(|before| oracle.said(before.set)), oracle.said(now.set)))
+    }
+}
+
+impl fmt::Debug for Expect {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let aim = match &self.aim {
+            Aim::Same => "the same".to_owned(),
+            Aim::Nothing => "nothing".to_owned(),
+            Aim::Mapped(oa, _) => format!("{oa:#x} and up"),
+            Aim::Changed(_) => "the same OA, changed".to_owned(),
+            Aim::Restored(_) => "as before".to_owned(),
+            Aim::Anything => "anything".to_owned(),
+        };
+        write!(out, "{:#x}..={:#x} → {aim}", self.range.start(), self.range.last())
+    }
+}

@@ -1,0 +1,133 @@
+//! What leaves say, as sets with numbers: equal sets have equal numbers.
+
+use std::collections::{BTreeMap, HashMap};
+
+use ptdsl::model::{Combine, Format};
+use ptdsl::walk::{self, Access, Attributes, Value};
+
+use super::Limits;
+
+/// The number of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SetId(pub(crate) u32);
+
+/// What a leaf says, and what of it matters to whom.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Said {
+    /// All of it.
+    pub attributes: Attributes,
+    /// A bit for each access that it lets through: read, write, execute, first for the kernel, then for user mode.
+    pub rights: u8,
+    /// The memory type, as a number.
+    pub(crate) memory: u32,
+    /// The translation belongs to all address spaces.
+    pub global: bool,
+    /// The attributes that a TLB holds and that are none of these, as a number.
+    pub(crate) other: u32,
+    /// A bit for each attribute that the machine records and that holds.
+    pub(crate) records: u32,
+    /// The machine may still record something.
+    pub(crate) unsettled: bool,
+}
+
+impl Said {
+    /// Whether a TLB would not see a difference.
+    pub(crate) fn same_in_tlb(&self, other: &Self) -> bool {
+        (self.rights, self.memory, self.global, self.other) == (other.rights, other.memory, other.global, other.other)
+    }
+}
+
+/// The names of rights.
+const RIGHTS: [&str; 6] = ["read", "write", "execute", "user", "user_write", "user_execute"];
+
+#[derive(Debug)]
+pub(crate) struct Sets {
+    list: Vec<Said>,
+    numbers: HashMap<String, SetId>,
+    /// What tables take away (false) or add (true).
+    limits: Vec<BTreeMap<String, bool>>,
+    names: HashMap<String, u32>,
+}
+
+impl Sets {
+    pub(crate) fn new() -> Self {
+        Self { list: Vec::new(), numbers: HashMap::new(), limits: vec![BTreeMap::new()], names: HashMap::new() }
+    }
+
+    pub(crate) fn get(&self, set: SetId) -> &Said {
+        &self.list[set.0 as usize]
+    }
+
+    /// The number of a set.
+    pub(crate) fn add(&mut self, model: &Format, attributes: Attributes) -> SetId {
+        let key = format!("{attributes:?}");
+        if let Some(number) = self.numbers.get(&key) {
+            return *number;
+        }
+        let said = self.said(model, attributes);
+        let number = SetId(u32::try_from(self.list.len()).expect("there are few sets"));
+        self.list.push(said);
+        self.numbers.insert(key, number);
+        number
+    }
+
+    fn said(&mut self, model: &Format, attributes: Attributes) -> Said {
+        let mut rights = 0;
+        for (user, shift) in [(false, 0), (true, 3)] {
+            for (bit, access) in [Access::Read, Access::Write, Access::Execute].into_iter().enumerate() {
+                rights |= u8::from(walk::permits(&attributes, access, user)) << (bit + shift);
+            }
+        }
+        let mut other = String::new();
+        let (mut records, mut unsettled) = (0, false);
+        for (place, attribute) in model.attributes.iter().enumerate() {
+            let name = attribute.name.as_str();
+            let Some(value) = attributes.get(name) else { continue };
+            if attribute.hardware {
+                let noted = *value == Value::Flag(true);
+                records |= u32::from(noted) << (place & 31);
+                unsettled |= !noted && (name != "dirty" || rights & 0b10_010 != 0);
+            } else if !RIGHTS.contains(&name) && name != "memory_type" && name != "global" {
+                other.push_str(&format!("{name}={value:?};"));
+            }
+        }
+        let memory = self.name(format!("{:?}", attributes.get("memory_type")));
+        let other = self.name(other);
+        let global = attributes.get("global") == Some(&Value::Flag(true));
+        Said { rights, memory, global, other, records, unsettled, attributes }
+    }
+
+    fn name(&mut self, text: String) -> u32 {
+        let next = u32::try_from(self.names.len()).expect("there are few names");
+        *self.names.entry(text).or_insert(next)
+    }
+
+    /// What is left of a set below `limits`.
+    pub(crate) fn limited(&mut self, model: &Format, limits: Limits, own: SetId) -> SetId {
+        let mut attributes = self.get(own).attributes.clone();
+        for (name, value) in &self.limits[limits as usize] {
+            attributes.insert(name.clone(), Value::Flag(*value));
+        }
+        self.add(model, attributes)
+    }
+
+    /// Both limits.
+    pub(crate) fn narrow(&mut self, model: &Format, limits: Limits, own: SetId) -> Limits {
+        let mut narrowed = self.limits[limits as usize].clone();
+        for attribute in &model.attributes {
+            let limit = match attribute.combine {
+                Combine::And => false,
+                Combine::Or => true,
+                Combine::Own => continue,
+            };
+            if self.get(own).attributes.get(&attribute.name) == Some(&Value::Flag(limit)) {
+                narrowed.insert(attribute.name.clone(), limit);
+            }
+        }
+        let found = self.limits.iter().position(|known| *known == narrowed).unwrap_or_else(|| {
+            self.limits.push(narrowed);
+            self.limits.len() - 1
+        });
+        u32::try_from(found).expect("there are few limits")
+    }
+}
