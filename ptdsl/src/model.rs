@@ -486,6 +486,8 @@ pub struct Update {
     pub registers: Option<usize>,
     /// Stores to tables are cleaned from the cache.
     pub clean: bool,
+    /// The field that is set in a leaf while its size changes by way of `break`; without one, the slot is emptied.
+    pub hold: Option<String>,
     /// A TLB entry holds two adjacent slots.
     pub pairs: bool,
 }

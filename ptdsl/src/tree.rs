@@ -603,6 +603,13 @@ pub enum RuleKind {
     Registers(Name),
     /// `clean when c;`
     Clean(Option<Cond>),
+    /// `hold f when c;`
+    Hold {
+        /// The field that is set while the size of a leaf changes.
+        field: Name,
+        /// Under which binding.
+        when: Option<Cond>,
+    },
     /// `pairs;`
     Pairs,
 }

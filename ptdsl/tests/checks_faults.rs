@@ -155,6 +155,9 @@ const MEANING: &[Fault] = &[
     ("t01", "write_through = 7;", "write_through = 7, 1;", &[Code::NumberTwice]),
     ("t01", "all = live;", "", &[Code::NoWay]),
     ("t06", "hardware read_only when hardware_dirty;", "hardware read_only;", &[Code::HardwareFieldAstray]),
+    ("t06", "hold no_translation when bbm1 & not bbm2;", "hold attr_index;", &[Code::HoldAstray]),
+    ("t06", "hold no_translation when bbm1 & not bbm2;", "hold no_translation when bbm1;", &[Code::HoldAstray]),
+    ("t06", "hold no_translation when bbm1 & not bbm2;", "hold no_translation when not bbm2;", &[Code::HoldAstray]),
     ("t06", "size = live when bbm2 else break;", "size = live when bbm2;", &[Code::NoWay]),
     ("t07", "mem_attr when fwb {", "mem_attr when fwb | not fwb {", &[Code::SaidTwice]),
     (

@@ -175,7 +175,7 @@ fn attributes_and_changes() {
     let kinds = items(
         "parameter attribute memory_type = (pat, pcd) { write_back = 0, 4; reserved = 1; else other; } \
          attribute read, write = access when not f { read write = 0b11; none = 0; else reserved; } \
-         update with { fill, output, other = live when a else break; hardware x, y when a; registers l; clean; clean when a; pairs; }",
+         update with { fill, output, other = live when a else break; hardware x, y when a; registers l; clean; clean when a; hold x when a; pairs; }",
     );
     let [ItemKind::Attribute(memory), ItemKind::Attribute(access), ItemKind::Update(update)] = kinds.as_slice() else {
         panic!("{kinds:?}")
@@ -195,12 +195,13 @@ fn attributes_and_changes() {
         RuleKind::Registers(level),
         RuleKind::Clean(None),
         RuleKind::Clean(Some(_)),
+        RuleKind::Hold { field, when: Some(_) },
         RuleKind::Pairs,
     ] = rules.as_slice()
     else {
         panic!("{rules:?}")
     };
-    assert_eq!((kinds.len(), fields.len(), level.value.as_str()), (3, 2, "l"));
+    assert_eq!((kinds.len(), fields.len(), level.value.as_str(), field.value.as_str()), (3, 2, "l", "x"));
     assert_eq!(choices(way), [(Way::Live, true), (Way::Break, false)]);
 }
 
@@ -264,7 +265,7 @@ fn spans_cover_what_was_written() {
 #[test]
 fn every_keyword_is_refused_as_a_name_and_only_keywords_are() {
     let keywords = ptdsl::parse::keywords();
-    assert_eq!(keywords.len(), 56, "{keywords:?}");
+    assert_eq!(keywords.len(), 57, "{keywords:?}");
     for word in &keywords {
         assert!(ptdsl::parse(&format!("format {word};")).is_err(), "{word}");
         assert!(ptdsl::parse(&format!("format {word}_x;")).is_ok(), "{word}");

@@ -27,7 +27,7 @@ macro_rules! conforms {
             }
 
             #[test]
-            fn software_bits_and_cleaning_are_those_of_the_model() {
+            fn software_bits_cleaning_and_held_leaves_are_those_of_the_model() {
                 for (format, decided) in case::values() {
                     facts::compare(format, &case::CASE.model(&decided), decided.range);
                 }

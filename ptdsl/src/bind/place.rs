@@ -25,7 +25,9 @@ fn used_elsewhere(description: &Description, name: &str) -> bool {
         description.attributes.iter().any(|item| item.node.when.as_ref().is_some_and(|when| asks(when, name)));
     let rules = description.update.iter().any(|rule| match &rule.kind {
         RuleKind::Way { way, .. } => chooses(way, name),
-        RuleKind::Hardware { when, .. } | RuleKind::Clean(when) => when.as_ref().is_some_and(|when| asks(when, name)),
+        RuleKind::Hardware { when, .. } | RuleKind::Hold { when, .. } | RuleKind::Clean(when) => {
+            when.as_ref().is_some_and(|when| asks(when, name))
+        }
         RuleKind::Registers(_) | RuleKind::Pairs => false,
     });
     ranges

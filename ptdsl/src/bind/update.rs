@@ -12,7 +12,7 @@ use super::geometry::Geometry;
 pub(super) fn update(env: &Env<'_>, geometry: &Geometry<'_>) -> Update {
     let mut named: BTreeMap<Change, Way> = BTreeMap::new();
     let mut rest = None;
-    let mut update = Update { ways: BTreeMap::new(), registers: None, clean: false, pairs: false };
+    let mut update = Update { ways: BTreeMap::new(), registers: None, clean: false, hold: None, pairs: false };
     for rule in &env.description.update {
         match &rule.kind {
             RuleKind::Way { kinds, way } => {
@@ -28,6 +28,11 @@ pub(super) fn update(env: &Env<'_>, geometry: &Geometry<'_>) -> Update {
             RuleKind::Registers(level) => update.registers = geometry.find(&level.value),
             RuleKind::Clean(when) => {
                 update.clean = when.as_ref().is_none_or(|when| env.holds(when, At::default()));
+            }
+            RuleKind::Hold { field, when } => {
+                if when.as_ref().is_none_or(|when| env.holds(when, At::default())) {
+                    update.hold = Some(field.value.clone());
+                }
             }
             RuleKind::Pairs => update.pairs = true,
             RuleKind::Hardware { .. } => {}

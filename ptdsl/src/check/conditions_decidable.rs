@@ -30,7 +30,9 @@ pub(super) fn check(facts: &mut Facts<'_>) {
     for rule in &description.update {
         match &rule.kind {
             RuleKind::Way { way, .. } => binding.extend(way.cases.iter().filter_map(|it| it.when.as_ref())),
-            RuleKind::Hardware { when, .. } | RuleKind::Clean(when) => binding.extend(when),
+            RuleKind::Hardware { when, .. } | RuleKind::Hold { when, .. } | RuleKind::Clean(when) => {
+                binding.extend(when)
+            }
             RuleKind::Registers(_) | RuleKind::Pairs => {}
         }
     }

@@ -100,7 +100,9 @@ impl<'a> Uses<'a> {
         for rule in &description.update {
             match &rule.kind {
                 RuleKind::Way { way, .. } => uses.alt([way]),
-                RuleKind::Hardware { when, .. } | RuleKind::Clean(when) => uses.cond(when),
+                RuleKind::Hardware { when, .. } | RuleKind::Hold { when, .. } | RuleKind::Clean(when) => {
+                    uses.cond(when)
+                }
                 RuleKind::Registers(_) | RuleKind::Pairs => {}
             }
         }

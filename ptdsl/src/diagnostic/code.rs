@@ -248,6 +248,9 @@ codes! {
     RegistersBelowRoot = "E0604", "a level held in registers below the root",
         "`registers l` says that the processor keeps the table of the root in registers. Tables further down cannot be loaded \
          with the root.";
+    HoldAstray = "E0605", "a leaf that cannot be held",
+        "While the size of a leaf changes by way of `break`, `hold f` keeps the leaf in its slot with `f` set, by which the machine \
+         keeps it out of its caches. So `f` is one bit of some leaf, and `size` is made by `break`, whenever the rule applies.";
     FeatureUnused = "E0701", "a feature that decides nothing",
         "A client that binds such a feature changes nothing. A feature that only some formats of a file use is no mistake; in \
          the others it is dropped.";

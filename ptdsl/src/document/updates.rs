@@ -32,6 +32,9 @@ pub fn updates(format: &Format) -> String {
     if update.clean {
         line("stores to tables are cleaned from the cache".to_owned());
     }
+    if let Some(field) = &update.hold {
+        line(format!("a leaf whose size changes has {field} set meanwhile, in place of being absent"));
+    }
     if update.pairs {
         line("a TLB entry holds two adjacent slots".to_owned());
     }

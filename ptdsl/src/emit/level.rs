@@ -12,7 +12,7 @@ use super::plan::{Leaf, Level, Plan, of_kind};
 use super::scatter;
 use super::show::{decimal, name};
 use super::words::{self, class, w};
-use crate::model::{Format, Layout, LayoutKind};
+use crate::model::{Field, Format, Layout, LayoutKind};
 
 /// Methods that a level leaves to the format if it says nothing of its own.
 const COMMON: [&str; 15] = [
@@ -252,6 +252,8 @@ fn leaf_words<'a>(plan: &Plan<'a>, level: &Level, kinds: &Kinds<'a>) -> Vec<Meth
     let with_va = vec![word(plan, "w"), ("va", quote!(u64))];
     let lg2_ = ("lg2", quote!(u32));
     let of_leaf = vec![word(plan, "template"), lg2_.clone(), ("oa", quote!(u64))];
+    let held = kinds.merged(plan, &mut |format, place, leaf| held(plan, format, place, leaf));
+    let emptied = plan.at_level(level, |format, place| Expr::Bits(format.levels[place].empty[plan.family.range]));
     let no_runs = identical == Expr::Bool(false);
     vec![
         Method::simple("is_leaf", seen(), quote!(bool), &is_leaf),
@@ -260,7 +262,21 @@ fn leaf_words<'a>(plan: &Plan<'a>, level: &Level, kinds: &Kinds<'a>) -> Vec<Meth
         Method::simple("leaf_lg2", seen(), quote!(u32), &lg2).usual(lg2 == shift),
         Method::simple("run_is_identical", vec![lg2_], quote!(bool), &identical).usual(no_runs),
         Method::simple("leaf", of_leaf, plan.word(), &leaf),
+        Method::simple("held", seen(), plan.word(), &held).usual(held == emptied),
     ]
+}
+
+/// What the slot of a leaf holds while its size changes: the leaf with the bit set that the format names, or nothing.
+fn held(plan: &Plan<'_>, format: &Format, place: usize, leaf: Leaf<'_>) -> Expr {
+    let named = |field: &&Field| format.update.hold.as_ref() == Some(&field.name);
+    let Some(field) = leaf.layout.fields.iter().find(named) else {
+        return Expr::Bits(format.levels[place].empty[plan.family.range]);
+    };
+    let bit = match words::moving_bit(field) {
+        Some(bit) => plan.narrow(bit),
+        None => Expr::Bits(scatter::word_bits(&field.pieces)),
+    };
+    if field.inverted { Expr::bit_and(vec![w(), bit.bit_not()]) } else { Expr::bit_or(vec![w(), bit]) }
 }
 
 fn is_identical(leaf: Leaf<'_>) -> bool {

@@ -68,6 +68,10 @@ impl Builder {
                 children.has(Rule::kw_clean);
                 RuleKind::Clean(self.when(&mut children))
             }
+            Rule::hold_rule => {
+                children.has(Rule::kw_hold);
+                RuleKind::Hold { field: children.name(), when: self.when(&mut children) }
+            }
             Rule::pairs_rule => RuleKind::Pairs,
             Rule::way_rule => {
                 let kinds = self.listed_names(&mut children);

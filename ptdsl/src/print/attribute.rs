@@ -75,6 +75,7 @@ fn rule_line(rule: &Rule) -> String {
         }
         RuleKind::Registers(level) => format!("registers {};", level.value),
         RuleKind::Clean(condition) => format!("clean{};", when(condition.as_ref())),
+        RuleKind::Hold { field, when: condition } => format!("hold {}{};", field.value, when(condition.as_ref())),
         RuleKind::Pairs => "pairs;".to_owned(),
     }
 }

@@ -294,10 +294,7 @@ impl Checker<'_, '_> {
                     self.when(when);
                 }
                 for field in fields {
-                    if !self.is_field(&field.value) {
-                        let known = self.scope.fields.iter().copied();
-                        self.complaints.push(self.scope.unknown(field, "a field", known));
-                    }
+                    self.field(field);
                 }
             }
             RuleKind::Registers(level) => {
@@ -311,7 +308,20 @@ impl Checker<'_, '_> {
                     self.when(when);
                 }
             }
+            RuleKind::Hold { field, when } => {
+                if let Some(when) = when {
+                    self.when(when);
+                }
+                self.field(field);
+            }
             RuleKind::Pairs => {}
+        }
+    }
+
+    fn field(&mut self, field: &Name) {
+        if !self.is_field(&field.value) {
+            let known = self.scope.fields.iter().copied();
+            self.complaints.push(self.scope.unknown(field, "a field", known));
         }
     }
 

@@ -193,6 +193,7 @@ fn update() -> BoxedStrategy<Update> {
         (names(), when()).prop_map(|(fields, when)| RuleKind::Hardware { fields, when }),
         name().prop_map(RuleKind::Registers),
         when().prop_map(RuleKind::Clean),
+        (name(), when()).prop_map(|(field, when)| RuleKind::Hold { field, when }),
         Just(RuleKind::Pairs),
     ];
     let rule =
