@@ -10,11 +10,13 @@ pub(crate) use ptgen_cells::{AtomicU32, AtomicU64};
 #[cfg(ptgen_loom)]
 pub(crate) use ptgen_loom_atomics::{AtomicU32, AtomicU64};
 
+#[cfg(not(ptgen_loom))]
+pub(crate) use core::hint::spin_loop;
 pub(crate) use core::sync::atomic::Ordering;
 #[cfg(not(ptgen_loom))]
 pub(crate) use core::sync::atomic::fence;
 #[cfg(ptgen_loom)]
-pub(crate) use ptgen_loom_atomics::fence;
+pub(crate) use ptgen_loom_atomics::{fence, spin_loop};
 
 /// The atomics that are not words of tables: threads share them, and nobody watches them.
 pub(crate) mod shared {

@@ -1,9 +1,12 @@
 //! What could stop a change of leaves, looked for before anything is changed.
 
-use crate::edit::{Edit, Job, Leaf};
+use crate::edit::{Edit, Leaf};
 use crate::error::Error;
 use crate::format::{ChangeKind, Format, Level, Way, WordOf};
+use crate::job::{Ends, Job, Split};
+use crate::lock::{locked, read_unlocked};
 use crate::memory::Memory;
+use crate::ownership::{foreign_bit, is_foreign, is_pinned, pinned_bit};
 use crate::reserve::Need;
 use crate::span::{Span, index, low, slot_last, va};
 use crate::table::{Slots, Table};
@@ -14,12 +17,18 @@ pub(crate) struct Plan<'a> {
     /// The leaf whose parts have been counted last.
     counted: Option<Span>,
     need: &'a mut Need,
+    split: &'a mut Split,
 }
 
 impl<'a> Plan<'a> {
     /// Nothing counted yet for `span`.
-    pub(crate) fn new(span: Span, need: &'a mut Need) -> Self {
-        Self { span, counted: None, need }
+    pub(crate) const fn new(span: Span, need: &'a mut Need, split: &'a mut Split) -> Self {
+        Self { span, counted: None, need, split }
+    }
+
+    /// The same for a table below, which translates `span`.
+    const fn below(&mut self, span: Span) -> Plan<'_> {
+        Plan { span, counted: None, need: self.need, split: self.split }
     }
 }
 
@@ -28,19 +37,19 @@ type Descent<L> = (Span, Table<<L as Level>::Below>);
 
 impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
     /// Looks for what stops the change, and counts the tables that splits take.
-    pub(crate) fn plan<L: Level<Format = F>>(&self, table: Table<L>, span: Span, need: &mut Need) -> Result<(), Error> {
+    pub(crate) fn plan<L: Level<Format = F>>(&self, table: Table<L>, plan: &mut Plan<'_>) -> Result<(), Error> {
         if L::IS_FLOOR {
             return Ok(());
         }
-        let mut plan = Plan::new(span, need);
         if !L::HAS_TABLES {
-            return table.open(self.f, self.memory, |slots| self.plan_leaves(&slots, &mut plan))?;
+            return table.open(self.f, self.memory, |slots| self.plan_leaves(&slots, plan))?;
         }
+        let span = plan.span;
         let mut at = span.first;
         loop {
-            let descent = table.open(self.f, self.memory, |slots| self.plan_slots(&slots, at, &mut plan))??;
+            let descent = table.open(self.f, self.memory, |slots| self.plan_slots(&slots, at, plan))??;
             let Some((below, child)) = descent else { return Ok(()) };
-            self.plan(child, below, plan.need)?;
+            self.plan(child, &mut plan.below(below))?;
             if below.last == span.last {
                 return Ok(());
             }
@@ -107,11 +116,16 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         loop {
             let end = slot_last::<L>(f, at);
             let is_covered = at & slot_mask == 0 && end <= last;
-            let w = slots.get_acquire(index::<L>(f, at));
+            let w = read_unlocked::<L>(&self.target, slots, at);
             if let Some(word) = E::sees::<L>(f, w) {
                 self.plan_leaf::<L>(word, at, plan)?;
             } else if L::is_table(f, w) {
-                if look_at_all || !is_covered {
+                let goes = is_covered && self.unlink && !is_pinned::<L>(f, w);
+                if is_foreign::<L>(f, w) && !goes {
+                    return Err(Error::Borrowed { va: va(f, at & !slot_mask) });
+                }
+                // Below what is foreign, nothing is changed; below what is pinned, something may be foreign.
+                if !is_foreign::<L>(f, w) && (look_at_all || !is_covered || is_pinned::<L>(f, w)) {
                     return Ok(Some((Span { first: at, last: end.min(last) }, Table::below::<L>(f, w))));
                 }
             } else if self.refuse_holes {
@@ -120,9 +134,22 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             if end >= last {
                 return Ok(None);
             }
-            // Of covered slots there is nothing to know, unless all are looked at.
-            at = if look_at_all { end + 1 } else { (end + 1).max(last & !slot_mask) };
+            at = if look_at_all { end + 1 } else { self.next_to_plan(slots, end + 1, last) };
         }
+    }
+
+    /// Where to go on from `at`, where a slot begins. Of covered slots there is nothing to know, unless all are looked at
+    /// or they have tables that are pinned or foreign.
+    #[inline]
+    fn next_to_plan<L: Level<Format = F>>(&self, slots: &Slots<'_, L>, at: u64, last: u64) -> u64 {
+        let (f, end) = (self.f, last & !low(L::shift(self.f)));
+        let marks = pinned_bit::<L>(f) | foreign_bit::<L>(f);
+        if end <= at || marks == F::Word::from(0) {
+            return at.max(end);
+        }
+        let covered = slots.stretch(index::<L>(f, at), index::<L>(f, end - 1));
+        let marked = covered.find(|w| (w & marks != F::Word::from(0)) & L::is_table(f, w));
+        marked.map_or(end, |number| at + ((number as u64) << L::shift(f)))
     }
 
     /// Plans the change of one leaf.
@@ -146,7 +173,9 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         if !E::SEES_ABSENT {
             self.check_way(va, ChangeKind::Size, f.way(ChangeKind::Size))?;
         }
+        self.check_shared::<L>(va, &leaf)?;
         plan.counted = Some(leaf.span);
+        plan.split.add(leaf.span);
         let part = leaf.part(plan.span);
         if leaf.size_lg2 > L::shift(f) {
             self.plan_apart::<L>(&leaf, part, plan.need)
@@ -166,8 +195,24 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
     fn check_way(&self, va: crate::Va, kind: ChangeKind, way: Way) -> Result<(), Error> {
         match way {
             // What goes to absent is made absent and then flushed, whatever comes next.
-            Way::Break if self.live && !(kind == E::KIND && E::PUTS_ABSENT) => Err(Error::BreakBeforeMake { va, kind }),
-            Way::Instruction if self.live => Err(Error::NeedsInstruction { va, kind }),
+            Way::Break if self.live && !self.target.reach.may_break() && !(kind == E::KIND && E::PUTS_ABSENT) => {
+                Err(Error::BreakBeforeMake { va, kind })
+            }
+            Way::Instruction if self.live && !self.has_instruction => Err(Error::NeedsInstruction { va, kind }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses to split a leaf in a way that does not work for it: a run by an instruction; by way of absent, a leaf that
+    /// somebody else owns a part of, who could not be told.
+    fn check_shared<L: Level<Format = F>>(&self, va: crate::Va, leaf: &Leaf<F::Word>) -> Result<(), Error> {
+        let (f, kind) = (self.f, ChangeKind::Size);
+        let is_run = leaf.size_lg2 > L::shift(f);
+        match self.ends {
+            Ends::Instruction if is_run => Err(Error::NeedsInstruction { va, kind }),
+            Ends::Break if !self.target.owns(leaf.span) && (is_run || locked::<L>(f).is_none()) => {
+                Err(Error::BreakBeforeMake { va, kind })
+            }
             _ => Ok(()),
         }
     }

@@ -110,7 +110,12 @@ impl<F: Format> Edit<F> for Patch<'_, F> {
         live: bool,
         all: bool,
     ) -> Result<Option<(usize, usize)>, Error> {
-        let patch = L::patch(f, self.0)?;
+        let patch = match L::patch(f, self.0) {
+            Ok(patch) => patch,
+            // Who is not there need not say anything.
+            Err(_) if slots.find(|w| L::is_leaf(f, w)).is_none() => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
         let (is_leaf, apply) = (|w| L::is_leaf(f, w), |w| L::apply(f, &patch, w));
         let differs = |w| (all || is_leaf(w)) & (apply(w) != w);
         let Some(first) = slots.find(differs) else { return Ok(None) };

@@ -2,14 +2,23 @@
 
 use core::iter;
 
-use crate::edit::{Edit, Job, Leaf};
+use crate::atomic::{Ordering, fence};
+use crate::clean::{clean_new, clean_slots};
+use crate::edit::{Edit, Leaf};
 use crate::error::Error;
+use crate::flush::Tlb;
 use crate::format::{Format, Level, Sizes, WordOf};
+use crate::frames::Frames;
+use crate::job::{Env, Job};
 use crate::memory::Memory;
 use crate::pieces::{fill, fill_new, piece};
+use crate::progress::Progress;
 use crate::reserve::{Need, Reserve};
 use crate::span::{Span, index, low, va};
-use crate::table::{NewSlots, NewTable, Slots, Table};
+use crate::table::{NewSlots, NewTable, Slots, Table, is_settled};
+use crate::undo::take_down;
+use crate::unlink::{exchange_of, slot_of};
+use crate::word::Word;
 
 /// Where a leaf is cut to change a part of it: at the ends of the part, and around slots in which an end is.
 #[derive(Clone, Copy, Debug)]
@@ -26,9 +35,29 @@ struct Stretch {
     fate: Fate,
 }
 
+/// A part of a run and what becomes of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    pub(crate) span: Span,
+    pub(crate) fate: Fate,
+    /// The sizes of the leaves that it may be made of.
+    pub(crate) sizes: Sizes,
+}
+
+/// How a table takes the place of a leaf.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum By<W> {
+    /// By a store, or an exchange where somebody else may write the slot.
+    Store,
+    /// Likewise, where the slot holds this word meanwhile.
+    Held(W),
+    /// By an instruction of the machine's.
+    Instruction,
+}
+
 /// What becomes of a stretch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+pub(crate) enum Fate {
     /// It stays as it was.
     Kept,
     /// All of it is changed.
@@ -113,29 +142,51 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
     }
 
     /// Turns a run of which only a part is in `span` into leaves that are wholly inside or outside, except for slots
-    /// that have to be split. Returns whether it did: not if there is nothing to change.
+    /// that have to be split. They translate and say what the run does. Not if there is nothing to change.
     pub(crate) fn take_apart<L: Level<Format = F>>(
         &self,
         slots: &Slots<'_, L>,
         leaf: Leaf<WordOf<L>>,
         span: Span,
-    ) -> Result<bool, Error> {
-        let (f, shift) = (self.f, L::shift(self.f));
+        progress: &mut Progress,
+    ) -> Result<(), Error> {
         if !self.changes::<L>(leaf.word)? {
-            return Ok(false);
+            return Ok(());
         }
+        let leaf = self.with_records::<L>(slots, leaf);
+        for Part { span, sizes, .. } in self.parts_of_run::<L>(&leaf, leaf.part(span)) {
+            self.rewrite::<L>(slots, &leaf, span, sizes)?;
+        }
+        progress.touched.leaves::<L>(self.f, leaf.span);
+        Ok(())
+    }
+
+    /// The run with what the machine may have recorded in any of its words.
+    pub(crate) fn with_records<L: Level<Format = F>>(
+        &self,
+        slots: &Slots<'_, L>,
+        leaf: Leaf<WordOf<L>>,
+    ) -> Leaf<WordOf<L>> {
+        let f = self.f;
         let run = slots.stretch(index::<L>(f, leaf.span.first), index::<L>(f, leaf.span.last));
-        // The machine may have recorded what it did in any of the run's words.
         let words = run.iter().filter_map(|slot| E::sees::<L>(f, slot.get()));
         let word = words.fold(leaf.word, |word, other| with_records_of::<L>(f, word, other));
-        let leaf = Leaf { word, ..leaf };
-        let oa = L::leaf_oa(f, word) & !low(leaf.size_lg2);
+        Leaf { word, ..leaf }
+    }
+
+    /// What becomes of a run of which `part` is changed, and of which sizes the leaves may be.
+    pub(crate) fn parts_of_run<L: Level<Format = F>>(
+        &self,
+        leaf: &Leaf<WordOf<L>>,
+        part: Span,
+    ) -> impl Iterator<Item = Part> + use<L, F, M, E> {
+        let (f, shift, word) = (self.f, L::shift(self.f), leaf.word);
         let sizes = encodable(L::leaf_sizes(f).up_to(leaf.size_lg2 - 1), |size| L::resize(f, word, size).is_ok());
-        for stretch in (Cuts { leaf: leaf.span, part: leaf.part(span), shift }).stretches() {
-            let sizes = if stretch.fate == Fate::Split { Sizes::one(shift) } else { sizes };
-            self.rewrite::<L>(slots, &leaf, oa, stretch.span, sizes)?;
-        }
-        Ok(true)
+        (Cuts { leaf: leaf.span, part, shift }).stretches().map(move |Stretch { span, fate }| Part {
+            span,
+            fate,
+            sizes: if fate == Fate::Split { Sizes::one(shift) } else { sizes },
+        })
     }
 
     /// Writes `span`, a part of a run, as leaves of `sizes`.
@@ -143,11 +194,32 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         &self,
         slots: &Slots<'_, L>,
         leaf: &Leaf<WordOf<L>>,
-        oa: u64,
         span: Span,
         sizes: Sizes,
     ) -> Result<(), Error> {
+        let f = self.f;
+        let may_record = self.live && !E::CLEARS && !E::SEES_ABSENT && L::hardware(f) != F::Word::from(0);
+        let with_care = may_record || !self.target.owns(leaf.span);
+        self.pieces_of_run::<L>(leaf, span, sizes, |span, (template, size), oa| {
+            if with_care {
+                self.rewrite_live::<L>(slots, leaf, span, (template, size), oa);
+            } else {
+                fill(f, slots, span, (template, size), oa, |w| E::keep::<L>(f, w));
+            }
+            Ok(())
+        })
+    }
+
+    /// Calls `put` with each piece of `span`, a part of a run, with its template and size, and its OA.
+    pub(crate) fn pieces_of_run<L: Level<Format = F>>(
+        &self,
+        leaf: &Leaf<WordOf<L>>,
+        span: Span,
+        sizes: Sizes,
+        mut put: impl FnMut(Span, (WordOf<L>, u32), u64) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let (f, shift) = (self.f, L::shift(self.f));
+        let oa = L::leaf_oa(f, leaf.word) & !low(leaf.size_lg2);
         let mut at = span.first;
         loop {
             let piece = piece(sizes, shift, Span { first: at, last: span.last });
@@ -155,13 +227,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
                 return Err(Error::PartialLeaf { va: va(f, leaf.span.first), size_lg2: leaf.size_lg2 });
             };
             let template = L::resize(f, leaf.word, size)?;
-            let piece_span = Span { first: at, last: piece.last };
-            let oa = oa + (at - leaf.span.first);
-            if self.live && !E::CLEARS && !E::SEES_ABSENT && L::hardware(f) != F::Word::from(0) {
-                self.rewrite_live::<L>(slots, piece_span, (template, size), oa);
-            } else {
-                fill(f, slots, piece_span, (template, size), oa, |w| E::keep::<L>(f, w));
-            }
+            put(Span { first: at, last: piece.last }, (template, size), oa + (at - leaf.span.first))?;
             if piece.last == span.last {
                 return Ok(());
             }
@@ -169,10 +235,12 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         }
     }
 
-    /// As `fill`, but keeps what the machine records meanwhile.
+    /// As `fill`, but keeps what the machine records meanwhile, and what somebody else does who owns another part of the
+    /// run: that is not one of the run's words any more.
     fn rewrite_live<L: Level<Format = F>>(
         &self,
         slots: &Slots<'_, L>,
+        leaf: &Leaf<WordOf<L>>,
         span: Span,
         (template, size): (WordOf<L>, u32),
         oa: u64,
@@ -183,45 +251,87 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         for (number, slot) in (0..).zip(stretch.iter()) {
             let oa = oa + (number << shift);
             let new = L::leaf(f, template, size, if is_identical { oa & !low(size) } else { oa });
-            slot.update(slot.get(), |old| with_records_of::<L>(f, new, old));
+            let is_alone = self.target.owns(slot_of::<L>(f, span.first + (number << shift)));
+            let mut raw = slot.get();
+            while let Some(old) = E::sees::<L>(f, raw)
+                && L::leaf_lg2(f, old) == leaf.size_lg2
+            {
+                let new = E::keep::<L>(f, with_records_of::<L>(f, new, old));
+                let may_record = !E::SEES_ABSENT && self.live && !is_settled::<L>(f, old);
+                match slot.replace_if(raw, new, !is_alone || may_record) {
+                    Ok(()) => break,
+                    Err(now) => raw = now,
+                }
+            }
         }
     }
 
-    /// Replaces the leaf in a slot by a table with its parts, of which `part` is changed.
-    pub(crate) fn split_slot<L: Level<Format = F>>(
+    /// Replaces the leaf in a slot by a table with its parts, of which `part` is changed if `is_changed`. Returns whether
+    /// it did: not if somebody else has replaced it.
+    pub(crate) fn split_slot<L: Level<Format = F>, A: Frames, T: Tlb>(
         &self,
         table: Table<L>,
         mut leaf: Leaf<WordOf<L>>,
         part: Span,
-        reserve: &mut Reserve,
-    ) -> Result<(), Error> {
-        let (f, slot) = (self.f, index::<L>(self.f, leaf.span.first));
-        let recording = L::hardware(f);
+        (is_changed, by): (bool, By<WordOf<L>>),
+        env: &mut Env<'_, A, T>,
+    ) -> Result<bool, Error> {
+        let f = self.f;
         loop {
-            let child = self.build_split::<L>(&leaf, part, reserve)?;
+            let child = self.build_split::<L>(&leaf, part, is_changed, &mut env.reserve)?;
             let w = L::table(f, child.address().get());
-            let may_record = self.live && !E::SEES_ABSENT;
-            let is_settled = !may_record || (leaf.word ^ L::hardware_done(f)) & recording == F::Word::from(0);
-            let linked = table.open(f, self.memory, |slots| {
-                if is_settled {
-                    slots.link(slot, w);
-                    return Ok(());
-                }
-                slots.exchange(slot, leaf.word, w)
-            })?;
-            let Err(now) = linked else { return Ok(()) };
-            // The machine has recorded something in the leaf: its parts have to know.
-            self.put_back::<L>(child, leaf.span, part, reserve)?;
-            let Some(now) = E::sees::<L>(f, now) else { return Err(Error::Hole { va: va(f, leaf.span.first) }) };
-            leaf.word = now;
+            let Err(now) = self.link::<L, T>(table, &leaf, w, by, env.tlb)? else {
+                clean_slots(f, self.memory, table, leaf.span);
+                return Ok(true);
+            };
+            take_down(f, self.memory, child, &mut env.reserve)?;
+            match E::sees::<L>(f, now) {
+                // The machine has recorded something in the leaf: its parts have to know.
+                Some(now) if L::leaf_lg2(f, now) == leaf.size_lg2 => leaf.word = now,
+                _ => return Ok(false),
+            }
         }
     }
 
-    /// Makes the table below `leaf`, a leaf of one slot, with `part` changed.
-    fn build_split<L: Level<Format = F>>(
+    /// Writes the table word `w` where `leaf` is. If it is not there any more, says what is.
+    fn link<L: Level<Format = F>, T: Tlb>(
+        &self,
+        table: Table<L>,
+        leaf: &Leaf<WordOf<L>>,
+        w: WordOf<L>,
+        by: By<WordOf<L>>,
+        tlb: &mut T,
+    ) -> Result<Result<(), WordOf<L>>, Error> {
+        let (f, number) = (self.f, index::<L>(self.f, leaf.span.first));
+        let old = match by {
+            By::Instruction => {
+                // The instruction does not say that earlier stores come before it.
+                fence(Ordering::Release);
+                let exchange = exchange_of::<L>(f, table, leaf.span.first, leaf.word, w);
+                return Ok(tlb.exchange(&exchange).map_err(WordOf::<L>::truncate));
+            }
+            By::Held(held) => held,
+            By::Store => E::keep::<L>(f, leaf.word),
+        };
+        let may_record = self.live && L::is_leaf(f, old) && !is_settled::<L>(f, old);
+        let is_alone = self.target.owns(leaf.span);
+        table
+            .open(f, self.memory, |slots| {
+                if !may_record && is_alone {
+                    slots.link(number, w);
+                    return Ok(());
+                }
+                slots.exchange(number, old, w)
+            })
+            .map_err(Error::from)
+    }
+
+    /// Makes the table below `leaf`, a leaf of one slot, with `part` cut out, and changed if `is_changed`.
+    pub(crate) fn build_split<L: Level<Format = F>>(
         &self,
         leaf: &Leaf<WordOf<L>>,
         part: Span,
+        is_changed: bool,
         reserve: &mut Reserve,
     ) -> Result<NewTable<L::Below>, Error> {
         let f = self.f;
@@ -232,12 +342,15 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             for stretch in cuts.stretches() {
                 match stretch.fate {
                     Fate::Split => {}
-                    Fate::Changed if E::CLEARS => {
+                    Fate::Changed if E::CLEARS && is_changed => {
                         let Span { first, last } = stretch.span;
                         let empty = L::Below::empty(f);
                         slots.fill(index::<L::Below>(f, first), index::<L::Below>(f, last), |_| empty);
                     }
-                    Fate::Changed | Fate::Kept => self.write_below::<L>(&slots, leaf, stretch)?,
+                    Fate::Changed if is_changed => self.write_below::<L>(&slots, leaf, stretch)?,
+                    Fate::Changed | Fate::Kept => {
+                        self.write_below::<L>(&slots, leaf, Stretch { fate: Fate::Kept, ..stretch })?;
+                    }
                 }
             }
             Ok::<(), Error>(())
@@ -246,11 +359,12 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             if stretch.fate == Fate::Split {
                 let template = L::descend(f, leaf.word, shift)?;
                 let slot = slot_below::<L>(f, leaf, template, stretch.span);
-                let child = self.build_split::<L::Below>(&slot, slot.part(part), reserve)?;
+                let child = self.build_split::<L::Below>(&slot, slot.part(part), is_changed, reserve)?;
                 let w = L::Below::table(f, child.address().get());
                 table.open(f, self.memory, |slots| slots.set(index::<L::Below>(f, stretch.span.first), w))?;
             }
         }
+        clean_new(f, self.memory, &table);
         Ok(table)
     }
 
@@ -286,39 +400,21 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             at = piece.last + 1;
         }
     }
-
-    /// Puts the frames of what `build_split` has made back into the reserve.
-    fn put_back<L: Level<Format = F>>(
-        &self,
-        table: NewTable<L::Below>,
-        leaf: Span,
-        part: Span,
-        reserve: &mut Reserve,
-    ) -> Result<(), Error> {
-        let f = self.f;
-        for stretch in (Cuts { leaf, part, shift: L::Below::shift(f) }).stretches() {
-            if stretch.fate == Fate::Split {
-                let number = index::<L::Below>(f, stretch.span.first);
-                let w = table.open(f, self.memory, |slots| slots.get(number))?;
-                let address = crate::Oa::new(L::Below::table_address(f, w));
-                let child = NewTable::<<L::Below as Level>::Below>::in_frame(address);
-                let Span { first, last } = stretch.span;
-                let part = Span { first: part.first.max(first), last: part.last.min(last) };
-                self.put_back::<L::Below>(child, stretch.span, part, reserve)?;
-            }
-        }
-        reserve.put(f, self.memory, table)
-    }
 }
 
 /// `word` with what the machine has recorded in `other` as well.
 #[inline]
-fn with_records_of<L: Level>(f: L::Format, word: WordOf<L>, other: WordOf<L>) -> WordOf<L> {
+pub(crate) fn with_records_of<L: Level>(f: L::Format, word: WordOf<L>, other: WordOf<L>) -> WordOf<L> {
     word ^ (word ^ other) & (word ^ L::hardware_done(f)) & L::hardware(f)
 }
 
 /// The slot of `span` in a run, as a leaf of its own made of `template`.
-fn slot_of_run<L: Level>(f: L::Format, leaf: &Leaf<WordOf<L>>, template: WordOf<L>, span: Span) -> Leaf<WordOf<L>> {
+pub(crate) fn slot_of_run<L: Level>(
+    f: L::Format,
+    leaf: &Leaf<WordOf<L>>,
+    template: WordOf<L>,
+    span: Span,
+) -> Leaf<WordOf<L>> {
     let oa = (L::leaf_oa(f, leaf.word) & !low(leaf.size_lg2)) + (span.first - leaf.span.first);
     let size_lg2 = L::shift(f);
     Leaf { word: L::leaf(f, template, size_lg2, oa), span, size_lg2 }

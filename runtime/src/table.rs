@@ -272,6 +272,18 @@ impl<L: Level> Slot<'_, L> {
         WordOf::<L>::exchange(self.cell, in_order(f, old), in_order(f, new)).map_err(|w| in_order(f, w))
     }
 
+    /// Writes `new` if it holds `old`, if `with_care`; otherwise says what it holds. If nobody else writes it, a store
+    /// does.
+    #[inline]
+    pub(crate) fn replace_if(&self, old: WordOf<L>, new: WordOf<L>, with_care: bool) -> Result<(), WordOf<L>> {
+        let f = self.f;
+        if !with_care {
+            self.set(new);
+            return Ok(());
+        }
+        WordOf::<L>::exchange(self.cell, in_order(f, old), in_order(f, new)).map_err(|w| in_order(f, w))
+    }
+
     /// Changes it without losing what the machine records in it meanwhile.
     #[inline]
     pub(crate) fn update(&self, mut old: WordOf<L>, change: impl Fn(WordOf<L>) -> WordOf<L>) {

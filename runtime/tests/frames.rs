@@ -70,7 +70,7 @@ fn counters_are_zero_at_the_end<F: Known>(f: F, base: u64) {
 fn m1_counters_are_zero_at_the_end() {
     counters_are_zero_at_the_end(four_level::Format {}, 1 << 24);
     counters_are_zero_at_the_end(three_level::Format::default(), 1 << 24);
-    counters_are_zero_at_the_end(odd::Format {}, 1 << 24);
+    counters_are_zero_at_the_end(odd::Format::default(), 1 << 24);
     counters_are_zero_at_the_end(small::Format::default(), 1 << 24);
 }
 
@@ -167,7 +167,7 @@ where
 #[test]
 fn an_owner_refuses_at_every_table() {
     refusal_at_every_table(four_level::Format {});
-    refusal_at_every_table(odd::Format {});
+    refusal_at_every_table(odd::Format::default());
     refusal_at_every_table(small::Format::default());
 }
 

@@ -82,7 +82,7 @@ where
 fn k5_maps_into_what_is_populated_take_no_frames() {
     maps_take_no_more_frames(four_level::Format {});
     maps_take_no_more_frames(three_level::Format::default());
-    maps_take_no_more_frames(odd::Format {});
+    maps_take_no_more_frames(odd::Format::default());
     maps_take_no_more_frames(small::Format::default());
 }
 

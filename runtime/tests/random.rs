@@ -279,7 +279,7 @@ fn runs() {
 #[test]
 fn root_chosen_at_run_time_and_break_before_make() {
     for seed in 1..=2 {
-        run(three_level::Format { four: true, breaks: true }, seed, 300);
+        run(three_level::Format { four: true, breaks: true, ..three_level::Format::default() }, seed, 300);
     }
 }
 

@@ -131,7 +131,7 @@ where
 fn c_h_a_reservation_is_enough_for_whatever_is_done() {
     enough_for_whatever_is_done(four_level::Format {}, 60);
     enough_for_whatever_is_done(three_level::Format::default(), 40);
-    enough_for_whatever_is_done(odd::Format {}, 40);
+    enough_for_whatever_is_done(odd::Format::default(), 40);
     enough_for_whatever_is_done(small::Format::default(), 100);
 }
 
@@ -182,7 +182,7 @@ fn all_of_it_can_be_used<F: Known>(f: F, rounds: u64) {
 fn a_reservation_is_never_more_than_can_be_used() {
     all_of_it_can_be_used(four_level::Format {}, 40);
     all_of_it_can_be_used(three_level::Format::default(), 20);
-    all_of_it_can_be_used(odd::Format {}, 20);
+    all_of_it_can_be_used(odd::Format::default(), 20);
     all_of_it_can_be_used(small::Format::default(), 60);
 }
 

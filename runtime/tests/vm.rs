@@ -187,7 +187,7 @@ fn words_may_be_of_any_width() {
     // SAFETY: the guest does not run yet; nobody else uses this part of its memory.
     let mut frames = unsafe { Bump::new(Oa::new(0x8000), 8 << 12) };
     let mut cx = Context::new(&memory, &mut frames, NoTlb);
-    let mut tree = Tree::new(&mut cx, odd::Format {}).expect("a root");
+    let mut tree = Tree::new(&mut cx, odd::Format::default()).expect("a root");
     let data = odd::Attributes { write: true, dirty: true };
     tree.map(&mut cx, 0x1000..0x2000_u64, 0x7000, &data, Leaves::Exactly(12)).expect("room").flush(&mut cx);
     assert_eq!(tree.translate(&memory, 0x1234_u64), Ok(Oa::new(0x7234)));

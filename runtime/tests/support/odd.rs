@@ -18,7 +18,10 @@ pub const ADDRESS: u32 = 0xffff_f000;
 pub const ABSENT: u32 = 0x800;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Format {}
+pub struct Format {
+    /// A live leaf must not be changed in place.
+    pub breaks: bool,
+}
 
 impl ptgen::Format for Format {
     type Word = u32;
@@ -55,7 +58,7 @@ impl ptgen::Format for Format {
 
     #[inline]
     fn way_of(self, _: &Change) -> Way {
-        Way::Live
+        if self.breaks { Way::Break } else { Way::Live }
     }
 
     #[inline]

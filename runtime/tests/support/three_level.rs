@@ -31,6 +31,10 @@ pub struct Format {
     pub four: bool,
     /// A live leaf must not change its size, nor its memory type.
     pub breaks: bool,
+    /// Every change of a live entry takes an instruction.
+    pub exchanges: bool,
+    /// Walkers do not look into caches.
+    pub cleans: bool,
 }
 
 impl ptgen::Format for Format {
@@ -65,6 +69,8 @@ impl ptgen::Format for Format {
     #[inline]
     fn way(self, kind: ChangeKind) -> Way {
         match kind {
+            ChangeKind::Fill => Way::Live,
+            _ if self.exchanges => Way::Instruction,
             ChangeKind::Relax => Way::Lazy,
             ChangeKind::Size | ChangeKind::MemoryType if self.breaks => Way::Break,
             _ => Way::Live,
@@ -73,7 +79,17 @@ impl ptgen::Format for Format {
 
     #[inline]
     fn way_of(self, change: &Change) -> Way {
-        if change.page_type.is_some() { self.way(ChangeKind::MemoryType) } else { Way::Live }
+        self.way(if change.page_type.is_some() { ChangeKind::MemoryType } else { ChangeKind::Restrict })
+    }
+
+    #[inline]
+    fn cleans(self) -> bool {
+        self.cleans
+    }
+
+    #[inline]
+    fn table_software(self) -> u64 {
+        SOFTWARE
     }
 
     #[inline]
@@ -250,7 +266,7 @@ macro_rules! level {
 
             #[inline]
             fn payload_mask(_: Format) -> u64 {
-                !1
+                !VALID
             }
         }
     };

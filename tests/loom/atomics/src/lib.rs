@@ -7,6 +7,7 @@
 
 use std::cell::Cell;
 
+pub use loom::hint::spin_loop;
 pub use loom::sync::atomic::Ordering;
 
 /// What the atomics do not do although they are asked to.

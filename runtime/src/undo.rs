@@ -1,0 +1,34 @@
+//! Taking down what was built and could not be linked, because somebody else was first.
+
+use crate::address::Oa;
+use crate::error::Error;
+use crate::format::Level;
+use crate::memory::Memory;
+use crate::reserve::Reserve;
+use crate::table::NewTable;
+
+/// Puts the frames of a table that nobody else knows of, and of those below it, back into the reserve.
+pub(crate) fn take_down<L: Level, M: Memory>(
+    f: L::Format,
+    memory: &M,
+    table: NewTable<L>,
+    reserve: &mut Reserve,
+) -> Result<(), Error> {
+    if L::IS_FLOOR {
+        return Ok(());
+    }
+    let mut from = 0;
+    while L::HAS_TABLES {
+        let found = table.open(f, memory, |slots| {
+            (from..slots.len()).find_map(|slot| {
+                let w = slots.get(slot);
+                L::is_table(f, w).then_some((slot, w))
+            })
+        })?;
+        let Some((slot, w)) = found else { break };
+        let child = NewTable::<L::Below>::in_frame(Oa::new(L::table_address(f, w)));
+        take_down(f, memory, child, reserve)?;
+        from = slot + 1;
+    }
+    reserve.put(f, memory, table)
+}
