@@ -75,6 +75,13 @@ pub enum Error {
         /// The first address that the table translates.
         va: Va,
     },
+    /// The larger format has not one level more than the tables, or no place for their root.
+    NotOneLevelMore,
+    /// Ranges overlap that are to be changed by one operation.
+    Overlap {
+        /// The first address that is in two of them.
+        va: Va,
+    },
     /// No more frames for tables.
     OutOfFrames,
     /// Only a part of a leaf is in the range, and the policy refuses to split it, or the format cannot say its parts.
@@ -212,6 +219,8 @@ impl fmt::Display for Error {
             Self::OutOfRange { oa, last } => write!(out, "output address {oa} is beyond the last one, {last}"),
             Self::NotCanonical { va } => write!(out, "the tables do not translate {va}"),
             Self::NotInRange { range } => write!(out, "{range} is not within the range that may be changed here"),
+            Self::NotOneLevelMore => write!(out, "the larger format does not have one level more above the same root"),
+            Self::Overlap { va } => write!(out, "{va} is in two of the ranges"),
             Self::Borrowed { va } => write!(out, "the table for {va} is another root's"),
             Self::Stale { va } => write!(out, "what was mapped at {va} before has not been flushed yet"),
             Self::Exhausted => write!(out, "no VA is left for temporary maps"),

@@ -1,6 +1,7 @@
 //! Operations beside mapping, unmapping and protecting: one file each.
 
 mod apply;
+mod grow;
 mod harvest;
 mod hide;
 mod join;

@@ -112,6 +112,12 @@ impl<F: Format> Tree<F> {
         self.reach.used
     }
 
+    /// From now on the tables are those below `root`, of `format`.
+    pub(crate) const fn set_root(&mut self, format: F, root: Oa) {
+        self.format = format;
+        self.root = root;
+    }
+
     /// Declares whether machines may be walking the tables from now on.
     pub const fn set_use(&mut self, used: Use) {
         self.reach.used = used;

@@ -27,6 +27,8 @@ const RUN_LG2: u32 = 16;
 /// The format with what is decided at run time.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Format {
+    /// VA have zeroes above the translated bits.
+    pub unsigned: bool,
     /// Four levels instead of three.
     pub four: bool,
     /// A live leaf must not change its size, nor its memory type.
@@ -58,7 +60,7 @@ impl ptgen::Format for Format {
     #[inline]
     fn extend(self, position: u64) -> u64 {
         let above = if self.four { 16 } else { 25 };
-        ((position << above) as i64 >> above) as u64
+        if self.unsigned { position << above >> above } else { ((position << above) as i64 >> above) as u64 }
     }
 
     #[inline]
