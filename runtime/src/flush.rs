@@ -149,6 +149,10 @@ impl Tlb for NoTlb {
 /// [`issue`](Self::issue) flushes and returns the proof that it has been done; [`Flushed::retire`] gives the tables back
 /// later. Values of the same tree can be [merged](Self::merge), and flushed at once.
 ///
+/// The request is as small as the format lets it be. A change of a kind whose [`Way`](crate::Way) is lazy asks for no
+/// flush: absent to present, where a machine does not hold absent entries, and more rights, where it looks again before it
+/// faults. Neither does a change of tables that are [`Offline`](crate::Use::Offline), nor one that stores nothing.
+///
 /// To drop one is to lose its tables and to leave TLBs stale; in debug builds that is a panic which names the operation.
 #[must_use = "TLBs may hold what has been changed, and unlinked tables are given back by `flush`"]
 pub struct Unflushed<F> {

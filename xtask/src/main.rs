@@ -1,4 +1,4 @@
-//! Automation of the repository: `cargo xtask tidy` and `cargo xtask lines`.
+//! Automation of the repository: `cargo xtask tidy`, `cargo xtask lines` and `cargo xtask targets`.
 //!
 //! What has to hold is also a test of this package, so that `cargo test` alone tells.
 
@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 mod lines;
+mod targets;
 mod tidy;
 
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  tidy    say where the sources break a rule of CONTRIBUTING.md that a machine can check
-  lines   count the lines of each format, of the runtime and of the compiler";
+  tidy     say where the sources break a rule of CONTRIBUTING.md that a machine can check
+  lines    count the lines of each format, of the runtime and of the compiler
+  targets  compile the runtime for the machines whose instructions it has, and look for these in what comes out";
 
 fn main() -> ExitCode {
     let root = workspace();
@@ -29,6 +31,13 @@ fn main() -> ExitCode {
         Some("lines") => {
             print!("{}", lines::report(&root));
             ExitCode::SUCCESS
+        }
+        Some("targets") => {
+            let outcomes = targets::check(&root);
+            for (target, outcome) in &outcomes {
+                println!("{target}: {outcome}");
+            }
+            ExitCode::from(u8::from(outcomes.iter().any(|(_, outcome)| outcome.is_failure())))
         }
         other => {
             if let Some(other) = other {

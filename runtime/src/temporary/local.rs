@@ -99,7 +99,7 @@ impl<F: Format, M, T> fmt::Debug for LocalSlots<'_, F, M, T> {
 /// # Ok(()) }
 /// ```
 ///
-/// ```compile_fail
+/// ```compile_fail,E0505
 /// # use ptgen::{Error, Format, LocalMaps, LocalSlots, Memory, Tlb};
 /// # fn example<F: Format, M: Memory, T: Tlb + Clone>(slots: &LocalSlots<F, M, T>, data: &F::Attributes) -> Result<(), Error> {
 /// let maps = LocalMaps::<F, 16>::new();
@@ -111,7 +111,7 @@ impl<F: Format, M, T> fmt::Debug for LocalSlots<'_, F, M, T> {
 /// # Ok(()) }
 /// ```
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// # use ptgen::{Error, Format, LocalMaps, LocalSlots, Memory, Tlb};
 /// # fn example<F: Format, M: Memory, T: Tlb + Clone>(slots: &LocalSlots<F, M, T>, data: &F::Attributes) -> Result<(), Error> {
 /// let maps = LocalMaps::<F, 16>::new();
