@@ -1,7 +1,7 @@
 //! What a machine records in leaves while they are being changed.
 
 use loom::thread;
-use ptgen_loom::{Leaves, Protect};
+use ptgen_loom::{Hide, Leaves, Protect};
 use ptgen_loom_atomics::Weakness;
 
 use crate::tiny::{ACCESSED, Attributes, Change, DIRTY, Format, LARGE, PAGE};
@@ -44,6 +44,20 @@ fn split_beside_machine() {
     assert_eq!(tables.out(), 3);
 }
 
+/// Leaves are hidden and shown again while a machine writes to one of them.
+fn hide_beside_machine(leaves: Leaves, hidden: std::ops::Range<u64>) {
+    let (tables, mut cx, mut tree) = start(3, 3, Format::default());
+    tree.map(&mut cx, 0..LARGE, 0, &WRITE, leaves).expect("nothing is there").flush(&mut cx);
+    let (root, shared) = (tree.root(), tables.clone());
+    let writing = thread::spawn(move || machine::write(&shared, Format::default(), root, PAGE, ACCESSED | DIRTY));
+    tree.hide(&mut cx, hidden.clone(), Hide::mapped()).expect("it is mapped").flush(&mut cx);
+    assert!(tree.translate(&cx.memory, hidden.start).is_err());
+    tree.show(&mut cx, hidden, Hide::mapped()).expect("it is hidden").flush(&mut cx);
+    let wrote = writing.join().expect("the machine ends");
+    let attributes = tree.lookup(&cx.memory, PAGE).expect("it is mapped").attributes();
+    assert_eq!(attributes, Attributes { write: true, accessed: wrote, dirty: wrote }, "{LOST}");
+}
+
 #[test]
 fn protect_keeps_what_a_machine_records() {
     explore(protect_beside_machine);
@@ -62,4 +76,19 @@ fn split_keeps_what_a_machine_records() {
 #[test]
 fn split_needs_exchanges_of_one_step() {
     fails(Weakness::Exchanges, &[LOST, UNDONE, BACK], split_beside_machine);
+}
+
+#[test]
+fn hide_keeps_what_a_machine_records() {
+    explore(|| hide_beside_machine(Leaves::Exactly(12), 0..LARGE));
+    explore(|| hide_beside_machine(Leaves::Exactly(12), PAGE..LARGE));
+    explore(|| hide_beside_machine(Leaves::Largest, 0..LARGE));
+    explore(|| hide_beside_machine(Leaves::Largest, PAGE..LARGE));
+    explore(|| hide_beside_machine(Leaves::Largest, 0..PAGE));
+}
+
+#[test]
+fn hide_needs_exchanges_of_one_step() {
+    fails(Weakness::Exchanges, &[LOST, "it is hidden: Hole"], || hide_beside_machine(Leaves::Exactly(12), 0..LARGE));
+    fails(Weakness::Exchanges, &[LOST, "it is hidden: Hole"], || hide_beside_machine(Leaves::Largest, 0..LARGE));
 }
