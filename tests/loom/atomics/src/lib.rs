@@ -93,28 +93,53 @@ pub fn fence(ordering: Ordering) {
     }
 }
 
+/// The order in which threads use a cell, as something that loom explores.
+///
+/// Loom decides which orders are worth a try by who used a cell last. It forgets a thread's load when another one loads,
+/// and so does not try what happens if the second thread stores before the first one has loaded. Here every use of a cell
+/// is one that matters to all others: an attempt to take a lock that is never free, which orders nothing.
+#[derive(Debug)]
+struct Turns(loom::sync::Mutex<()>);
+
+impl Turns {
+    fn new() -> Self {
+        let turns = Self(loom::sync::Mutex::new(()));
+        std::mem::forget(turns.0.lock());
+        turns
+    }
+
+    fn take(&self) {
+        assert!(self.0.try_lock().is_err(), "the lock is never free");
+    }
+}
+
 macro_rules! atomic {
     ($name:ident, $word:ty, $doc:literal) => {
         #[doc = $doc]
         #[derive(Debug)]
-        pub struct $name(loom::sync::atomic::$name);
+        pub struct $name {
+            cell: loom::sync::atomic::$name,
+            turns: Turns,
+        }
 
         impl $name {
             /// One with a value. Only within a model.
             #[must_use]
             pub fn new(word: $word) -> Self {
-                Self(loom::sync::atomic::$name::new(word))
+                Self { cell: loom::sync::atomic::$name::new(word), turns: Turns::new() }
             }
 
             /// Its value.
             #[must_use]
             pub fn load(&self, ordering: Ordering) -> $word {
-                self.0.load(of_load(ordering))
+                self.turns.take();
+                self.cell.load(of_load(ordering))
             }
 
             /// Gives it a value.
             pub fn store(&self, word: $word, ordering: Ordering) {
-                self.0.store(word, of_store(ordering));
+                self.turns.take();
+                self.cell.store(word, of_store(ordering));
             }
 
             /// Gives it the value `new` if it has the value `old`.
@@ -129,14 +154,16 @@ macro_rules! atomic {
                 success: Ordering,
                 failure: Ordering,
             ) -> Result<$word, $word> {
+                self.turns.take();
                 if !has(Weakness::Exchanges) {
-                    return self.0.compare_exchange(old, new, of_exchange(success), of_load(failure));
+                    return self.cell.compare_exchange(old, new, of_exchange(success), of_load(failure));
                 }
-                let found = self.0.load(load_part(success));
+                let found = self.cell.load(load_part(success));
                 if found != old {
                     return Err(found);
                 }
-                self.0.store(new, store_part(success));
+                self.turns.take();
+                self.cell.store(new, store_part(success));
                 Ok(found)
             }
 
@@ -185,7 +212,8 @@ macro_rules! atomic {
             /// Sets the bits of `mask` if it has the value `old`, as a machine does that records an access: in one
             /// step, however weak the atomics of programs are. Returns whether it did.
             pub fn record(&self, old: $word, mask: $word) -> bool {
-                self.0.compare_exchange(old, old | mask, Ordering::AcqRel, Ordering::Acquire).is_ok()
+                self.turns.take();
+                self.cell.compare_exchange(old, old | mask, Ordering::AcqRel, Ordering::Acquire).is_ok()
             }
 
             fn revise(
@@ -194,11 +222,13 @@ macro_rules! atomic {
                 ordering: Ordering,
                 at_once: impl FnOnce(&loom::sync::atomic::$name, Ordering) -> $word,
             ) -> $word {
+                self.turns.take();
                 if !has(Weakness::Exchanges) {
-                    return at_once(&self.0, of_exchange(ordering));
+                    return at_once(&self.cell, of_exchange(ordering));
                 }
-                let found = self.0.load(load_part(ordering));
-                self.0.store(revised(found), store_part(ordering));
+                let found = self.cell.load(load_part(ordering));
+                self.turns.take();
+                self.cell.store(revised(found), store_part(ordering));
                 found
             }
         }

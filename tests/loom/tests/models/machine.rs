@@ -43,6 +43,14 @@ pub fn write_between_flushes(tables: &Tables, f: Format, root: Oa, va: u64, bits
     (0..3).any(|_| walks.walking(|| write_once(tables, f, root, va, bits)))
 }
 
+/// Writes to `va`, and records `bits` in the leaf unless they are recorded. Returns whether it did.
+pub fn record_if_clear(tables: &Tables, f: Format, root: Oa, va: u64, bits: u64) -> bool {
+    (0..3).any(|_| match find(tables, f, root, va) {
+        Some(found) if found.word & bits == 0 => tables.slot(found.slot).record(found.word, bits),
+        _ => false,
+    })
+}
+
 fn write_once(tables: &Tables, f: Format, root: Oa, va: u64, bits: u64) -> bool {
     match find(tables, f, root, va) {
         Some(found) if found.word & WRITE != 0 => tables.slot(found.slot).record(found.word, bits),

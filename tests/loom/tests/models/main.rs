@@ -1,5 +1,5 @@
-//! What threads may do to one tree at once, explored to the end: every interleaving of their loads and stores, and every
-//! value that the orderings allow a load to return. Of three threads, every one with few preemptions.
+//! What threads may do to one tree at once, explored: every interleaving of their loads and stores with up to a few
+//! preemptions (of small models: all), and every value that the orderings allow a load to return.
 //!
 //! The code under test is the runtime itself. Each model is also run with atomics that do less than they are asked to,
 //! and has to fail then: it would notice if the runtime asked for less.
@@ -23,18 +23,25 @@ use ptgen_loom_atomics::{Weakness, with_weakness};
 use memory::{Pool, Reach, Tables};
 use tiny::{Attributes, Format, WHOLE};
 
-/// Explores `model`, all of it.
+/// How often threads are stopped in the midst of something, unless `LOOM_MAX_PREEMPTIONS` says otherwise.
+const PREEMPTIONS: usize = 2;
+
+/// Explores `model`, as far as that takes no more than a few preemptions.
 fn explore(model: impl Fn() + Send + Sync + 'static) {
-    explore_up_to(None, model);
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(Some(PREEMPTIONS));
+    check(builder, model);
 }
 
-/// Explores `model`, with its threads stopped in the midst of something up to `preemptions` times.
-fn explore_up_to(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static) {
+/// Explores `model`, all of it.
+fn explore_all(model: impl Fn() + Send + Sync + 'static) {
+    check(loom::model::Builder::new(), model);
+}
+
+fn check(mut builder: loom::model::Builder, model: impl Fn() + Send + Sync + 'static) {
     let runs = Arc::new(AtomicUsize::new(0));
     let counted = runs.clone();
-    let mut builder = loom::model::Builder::new();
-    builder.max_branches = 100_000;
-    builder.preemption_bound = preemptions;
+    builder.max_branches = 20_000;
     builder.check(move || {
         counted.fetch_add(1, Ordering::Relaxed);
         model();

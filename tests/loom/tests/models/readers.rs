@@ -6,7 +6,7 @@ use ptgen_loom_atomics::Weakness;
 
 use crate::memory::Reach;
 use crate::tiny::{Attributes, Format, LARGE, PAGE, WHOLE};
-use crate::{NOT_ORDERED, explore, fails, reader, start, translates_or_not, walk_everything};
+use crate::{NOT_ORDERED, explore_all, fails, reader, start, translates_or_not, walk_everything};
 
 const OA: u64 = 0x40_0000;
 
@@ -50,7 +50,7 @@ const TOO_EARLY: [&str; 2] = [NOT_ORDERED, "a reader saw a slot before it was wr
 
 #[test]
 fn a_reader_sees_tables_whole_or_not_at_all() {
-    explore(map_beside_translate);
+    explore_all(map_beside_translate);
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_reader_needs_loads_that_acquire() {
 
 #[test]
 fn a_walk_sees_tables_whole_or_not_at_all() {
-    explore(map_beside_walk);
+    explore_all(map_beside_walk);
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! What a machine records in leaves while they are being changed.
 
 use loom::thread;
-use ptgen_loom::{Hide, Leaves, Protect};
+use ptgen_loom::{Harvest, Hide, Leaves, Mapping, Protect, Records};
 use ptgen_loom_atomics::Weakness;
 
 use crate::tiny::{ACCESSED, Attributes, Change, DIRTY, Format, LARGE, PAGE};
-use crate::{explore, fails, machine, start};
+use crate::{explore, explore_all, fails, machine, start};
 
 const WRITE: Attributes = Attributes { write: true, accessed: false, dirty: false };
 const LOST: &str = "what the machine recorded is lost";
@@ -51,16 +51,42 @@ fn hide_beside_machine(leaves: Leaves, hidden: std::ops::Range<u64>) {
     let (root, shared) = (tree.root(), tables.clone());
     let writing = thread::spawn(move || machine::write(&shared, Format::default(), root, PAGE, ACCESSED | DIRTY));
     tree.hide(&mut cx, hidden.clone(), Hide::mapped()).expect("it is mapped").flush(&mut cx);
-    assert!(tree.translate(&cx.memory, hidden.start).is_err());
+    assert!(tree.translate(&cx.memory, hidden.start).is_err(), "{UNDONE}");
     tree.show(&mut cx, hidden, Hide::mapped()).expect("it is hidden").flush(&mut cx);
     let wrote = writing.join().expect("the machine ends");
     let attributes = tree.lookup(&cx.memory, PAGE).expect("it is mapped").attributes();
     assert_eq!(attributes, Attributes { write: true, accessed: wrote, dirty: wrote }, "{LOST}");
 }
 
+/// What has been written to is asked for while a machine reads and writes.
+fn harvest_beside_machine() {
+    let (tables, mut cx, mut tree) = start(3, 3, Format::default());
+    tree.map(&mut cx, 0..LARGE, 0, &WRITE, Leaves::Exactly(12)).expect("nothing is there").flush(&mut cx);
+    let (root, shared) = (tree.root(), tables.clone());
+    let record = move |bits| machine::record_if_clear(&shared, Format::default(), root, PAGE, bits);
+    let using = thread::spawn(move || {
+        let (wrote, read) = (record(DIRTY), record(ACCESSED));
+        (usize::from(wrote) + usize::from(record(DIRTY)), read)
+    });
+    let mut seen = 0;
+    let mut harvest = || {
+        let count = |leaf: &Mapping<Format>, records: Records| {
+            assert!(leaf.va.get() == PAGE && records.dirty && !records.accessed, "{LOST}");
+            seen += 1;
+        };
+        tree.harvest(&mut cx, 0..LARGE, Harvest::dirty(), count).expect("there are records").flush(&mut cx);
+    };
+    harvest();
+    let (wrote, read) = using.join().expect("the machine ends");
+    harvest();
+    assert_eq!(seen, wrote, "{LOST}");
+    let attributes = tree.lookup(&cx.memory, PAGE).expect("it is mapped").attributes();
+    assert_eq!(attributes, Attributes { accessed: read, ..WRITE }, "{LOST}");
+}
+
 #[test]
 fn protect_keeps_what_a_machine_records() {
-    explore(protect_beside_machine);
+    explore_all(protect_beside_machine);
 }
 
 #[test]
@@ -70,7 +96,7 @@ fn protect_needs_exchanges_of_one_step() {
 
 #[test]
 fn split_keeps_what_a_machine_records() {
-    explore(split_beside_machine);
+    explore_all(split_beside_machine);
 }
 
 #[test]
@@ -89,6 +115,20 @@ fn hide_keeps_what_a_machine_records() {
 
 #[test]
 fn hide_needs_exchanges_of_one_step() {
-    fails(Weakness::Exchanges, &[LOST, "it is hidden: Hole"], || hide_beside_machine(Leaves::Exactly(12), 0..LARGE));
-    fails(Weakness::Exchanges, &[LOST, "it is hidden: Hole"], || hide_beside_machine(Leaves::Largest, 0..LARGE));
+    fails(Weakness::Exchanges, &[LOST, UNDONE, "it is hidden: Hole"], || {
+        hide_beside_machine(Leaves::Exactly(12), 0..LARGE)
+    });
+    fails(Weakness::Exchanges, &[LOST, UNDONE, "it is hidden: Hole"], || {
+        hide_beside_machine(Leaves::Largest, 0..LARGE)
+    });
+}
+
+#[test]
+fn each_record_is_harvested_once() {
+    explore(harvest_beside_machine);
+}
+
+#[test]
+fn harvest_needs_exchanges_of_one_step() {
+    fails(Weakness::Exchanges, &[LOST], harvest_beside_machine);
 }
