@@ -25,11 +25,11 @@ macro_rules! delegate {
     };
 }
 
-use crate::address::{Oa, VaRange};
+use crate::address::{Oa, Va, VaRange};
 use crate::error::Error;
 use crate::flush::Unflushed;
 use crate::map::Leaves;
-use crate::operations::{Applied, Apply, Harvest, Hide, Join, Occupant, Pin, Records, Stopped};
+use crate::operations::{Applied, Apply, Harvest, Hide, Join, Occupant, Pin, Records, Stopped, Verdict};
 use crate::protect::Protect;
 use crate::translate::Mapping;
 use crate::unmap::Unmap;
@@ -50,4 +50,12 @@ delegate! {
     split(range: impl Into<VaRange>, lg2: u32) -> Result<Unflushed<F>, Error>;
     apply<E: Sized, C: FnMut(&Occupant<F>) -> Result<Applied<F>, E>>(range: impl Into<VaRange>, policy: Apply, function: C)
         -> Result<Unflushed<F>, Stopped<F, E>>;
+    protect_each(changes: &[(VaRange, F::Change)], policy: Protect) -> Result<Unflushed<F>, Error>;
+    protect_where<R: FnMut(Va) -> Verdict, D: FnMut(VaRange)>(
+        range: impl Into<VaRange>,
+        change: &F::Change,
+        policy: Protect,
+        rule: R,
+        denied: D,
+    ) -> Result<Unflushed<F>, Error>;
 }

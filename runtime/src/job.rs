@@ -119,7 +119,6 @@ impl<'a, F: Format, M: Memory, E: Edit<F>> Job<'a, F, M, E> {
         Self { has_instruction, unlink: self.unlink && !kept, ..self }
     }
 
-    #[expect(dead_code, reason = "for plans that are not carried out")]
     /// Plans only: says what `run` would refuse, and counts what it would need. Nothing is changed.
     pub(crate) fn plan_only<L: Level<Format = F>>(
         &self,

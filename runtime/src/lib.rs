@@ -82,7 +82,7 @@ pub use memory::VmMemory;
 pub use memory::{Arena, DirectMap, Identity, Window};
 pub use memory::{Guest, Memory};
 pub use operations::{
-    Applied, Apply, Cause, Harvest, Hide, Holds, Join, Occupant, Pin, Records, SharedTable, Stopped, Visited,
+    Applied, Apply, Cause, Harvest, Hide, Holds, Join, Occupant, Pin, Records, SharedTable, Stopped, Verdict, Visited,
 };
 pub use page_table::PageTable;
 pub use prepare::Prepare;

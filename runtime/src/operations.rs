@@ -6,6 +6,7 @@ mod harvest;
 mod hide;
 mod join;
 mod populate;
+mod protect_many;
 mod records;
 mod share;
 mod split;
@@ -16,6 +17,7 @@ pub use harvest::{Harvest, Records};
 pub use hide::Hide;
 pub use join::Join;
 pub use populate::Pin;
+pub use protect_many::Verdict;
 pub use share::SharedTable;
 
 use crate::flush::FlushRequest;

@@ -8,6 +8,7 @@ use crate::format::Format;
 use crate::frames::Frames;
 use crate::map::Leaves;
 use crate::memory::Memory;
+use crate::operations::{Applied, Apply, Harvest, Hide, Join, Occupant, Records, Stopped};
 use crate::protect::Protect;
 use crate::translate::Mapping;
 use crate::tree::{Tree, Use};
@@ -158,6 +159,101 @@ pub trait PageTable: Sized {
         policy: Protect,
     ) -> Result<Unflushed<Self::Format>, Error> {
         self.tree_mut().protect(cx, range, change, policy)
+    }
+
+    /// Hides the leaves in `range`: [`RangeMut::hide`](crate::RangeMut::hide).
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] says what `policy` or the format forbids; nothing has been changed then.
+    #[cfg_attr(debug_assertions, track_caller)]
+    fn hide<M: Memory, A: Frames, T: Tlb>(
+        &mut self,
+        cx: &mut Context<M, A, T>,
+        range: impl Into<VaRange>,
+        policy: Hide,
+    ) -> Result<Unflushed<Self::Format>, Error> {
+        self.tree_mut().hide(cx, range, policy)
+    }
+
+    /// Shows what was hidden in `range`: [`RangeMut::show`](crate::RangeMut::show).
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] says what `policy` or the format forbids; nothing has been changed then.
+    #[cfg_attr(debug_assertions, track_caller)]
+    fn show<M: Memory, A: Frames, T: Tlb>(
+        &mut self,
+        cx: &mut Context<M, A, T>,
+        range: impl Into<VaRange>,
+        policy: Hide,
+    ) -> Result<Unflushed<Self::Format>, Error> {
+        self.tree_mut().show(cx, range, policy)
+    }
+
+    /// Splits the leaves in `range` until none is larger than `2^lg2` bytes: [`RangeMut::split`](crate::RangeMut::split).
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] says what the format forbids; nothing has been changed then.
+    #[cfg_attr(debug_assertions, track_caller)]
+    fn split<M: Memory, A: Frames, T: Tlb>(
+        &mut self,
+        cx: &mut Context<M, A, T>,
+        range: impl Into<VaRange>,
+        lg2: u32,
+    ) -> Result<Unflushed<Self::Format>, Error> {
+        self.tree_mut().split(cx, range, lg2)
+    }
+
+    /// Joins the leaves in `range` into larger ones: [`RangeMut::join`](crate::RangeMut::join).
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] says what the format forbids; no translation has been changed then.
+    #[cfg_attr(debug_assertions, track_caller)]
+    fn join<M: Memory, A: Frames, T: Tlb>(
+        &mut self,
+        cx: &mut Context<M, A, T>,
+        range: impl Into<VaRange>,
+        policy: Join,
+    ) -> Result<Unflushed<Self::Format>, Error> {
+        self.tree_mut().join(cx, range, policy)
+    }
+
+    /// Shows `visitor` the leaves in `range` that have been used: [`RangeMut::harvest`](crate::RangeMut::harvest).
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] says what is in the way.
+    #[cfg_attr(debug_assertions, track_caller)]
+    fn harvest<M: Memory, A: Frames, T: Tlb, V: FnMut(&Mapping<Self::Format>, Records)>(
+        &mut self,
+        cx: &mut Context<M, A, T>,
+        range: impl Into<VaRange>,
+        policy: Harvest,
+        visitor: V,
+    ) -> Result<Unflushed<Self::Format>, Error> {
+        self.tree_mut().harvest(cx, range, policy, visitor)
+    }
+
+    /// Calls `function` for the slots of `range`: [`RangeMut::apply`](crate::RangeMut::apply).
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`] says how far it got, and why no further.
+    #[cfg_attr(debug_assertions, track_caller)]
+    fn apply<M: Memory, A: Frames, T: Tlb, E, C>(
+        &mut self,
+        cx: &mut Context<M, A, T>,
+        range: impl Into<VaRange>,
+        policy: Apply,
+        function: C,
+    ) -> Result<Unflushed<Self::Format>, Stopped<Self::Format, E>>
+    where
+        C: FnMut(&Occupant<Self::Format>) -> Result<Applied<Self::Format>, E>,
+    {
+        self.tree_mut().apply(cx, range, policy, function)
     }
 
     /// Gives every table back: [`Tree::free`].

@@ -59,7 +59,7 @@ impl Default for Protect {
 
 /// Leaves get other attributes.
 #[derive(Clone, Copy)]
-struct Patch<'a, F: Format>(&'a F::Change);
+pub(crate) struct Patch<'a, F: Format>(pub(crate) &'a F::Change);
 
 impl<F: Format> Edit<F> for Patch<'_, F> {
     const KIND: ChangeKind = ChangeKind::Other;
