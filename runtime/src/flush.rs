@@ -226,6 +226,27 @@ impl<F: Format> fmt::Debug for Unflushed<F> {
 
 /// The proof that a change has been flushed: no TLB holds anything of it. Its tables, if any, are still to be
 /// [given back](Self::retire).
+///
+/// Whoever frees pages, or gives them to somebody else, should ask for it:
+///
+/// ```
+/// # use ptgen::{Flushed, Tlb, Unflushed, Format};
+/// fn free_page<F>(page: u64, proof: &Flushed<F>) {}
+///
+/// fn release<F: Format>(page: u64, unmapped: Unflushed<F>, tlb: &mut impl Tlb) -> Flushed<F> {
+///     let flushed = unmapped.issue(tlb);
+///     free_page(page, &flushed);
+///     flushed
+/// }
+/// ```
+///
+/// ```compile_fail,E0308
+/// # use ptgen::{Flushed, Unflushed};
+/// # fn free_page<F>(page: u64, proof: &Flushed<F>) {}
+/// fn too_early<F>(page: u64, unmapped: &Unflushed<F>) {
+///     free_page(page, unmapped);
+/// }
+/// ```
 #[must_use = "unlinked tables are given back by `retire`"]
 pub struct Flushed<F> {
     garbage: Garbage,

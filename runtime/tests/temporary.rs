@@ -8,8 +8,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ptgen::{
-    Arena, Attributes as _, Callback, ChangeKind, Context, Error, FlushRequest, Flushed, Format, LocalMaps, LocalSlots,
-    NoTlb, Oa, RingMaps, Scope, Tlb, Tree, Va, VaRange, Way,
+    Arena, Attributes as _, Callback, ChangeKind, Context, Error, FlushRequest, Flushed, Format, Hide, Leaves,
+    LocalMaps, LocalSlots, NoTlb, Oa, RingMaps, Scope, Tlb, Tree, Unmap, Va, VaRange, Way,
 };
 use support::memory::Checked;
 use support::random::Random;
@@ -386,6 +386,79 @@ fn the_reserved_page_is_always_there() {
         assert_eq!(tree.translate(&arena, all.va()), Ok(Oa::new(0)));
         drop(all);
     });
+}
+
+/// N6: the tables are pinned or kept without a sentinel: an operation of the owner's on everything around does not take
+/// them, and no frames are missing at the end.
+#[test]
+fn the_tables_stay_until_the_end() {
+    let mut words = vec![0_u64; 128 * 512];
+    let arena = Arena::new(BASE, &mut words);
+    let frames = Checked::new(&arena);
+    let mut cx = Context::new(&arena, &frames, NoTlb);
+    let mut tree = Tree::new(&mut cx, four_level::Format::default()).unwrap();
+    let data = data::<four_level::Format>();
+    tree.map(&mut cx, AREA - PAGE..AREA, 0, &data, Leaves::Largest).unwrap().flush(&mut cx);
+    {
+        let (mut below, rest) = tree.range_mut().split_at(AREA).unwrap();
+        let (range, mut above) = rest.split_at(AREA + 8 * PAGE).unwrap();
+        let (ring, _reserved) = RingMaps::<_, _, _, 1>::prepare(range, &arena, &mut &frames, NoTlb).unwrap();
+        let out = frames.out();
+        let all = below.range();
+        below.unmap(&mut cx, VaRange::inclusive(all.start(), all.last()), Unmap::everything()).unwrap().flush(&mut cx);
+        above.unmap(&mut cx, AREA + 8 * PAGE..1_u64 << 30, Unmap::everything()).unwrap().flush(&mut cx);
+        assert_eq!(frames.out(), out, "tables of the ring went");
+        frames.left.set(0);
+        for n in 0..20 {
+            drop(ring.get(n * PAGE, 7, &data).unwrap());
+        }
+        frames.left.set(usize::MAX);
+    }
+    tree.free(&mut cx).unwrap();
+    assert_eq!(frames.out(), 0);
+}
+
+/// G5 and G7: a page that is hidden from the direct map faults there, and is reached by a temporary map; whoever is given
+/// it asks for the proof that the hiding has been flushed.
+#[test]
+fn a_hidden_page_is_reached_by_a_temporary_map() {
+    fn give_to_guest<F: Format>(page: u64, proof: &Flushed<F>, guest: &mut Vec<u64>) {
+        assert!(proof.is_empty());
+        guest.push(page);
+    }
+    let direct_map = 1_u64 << 30;
+    let mut words = vec![0_u64; 128 * 512];
+    let arena = Arena::new(BASE, &mut words);
+    let frames = Checked::new(&arena);
+    let cache = Cache::default();
+    let mut cx = Context::new(&arena, &frames, cache.tlb());
+    let mut tree = Tree::new(&mut cx, four_level::Format::default()).unwrap();
+    let data = data::<four_level::Format>();
+    tree.map(&mut cx, direct_map..direct_map + 16 * PAGE, 0, &data, Leaves::Largest).unwrap().flush(&mut cx);
+    #[expect(unsafe_code, reason = "a second look at the same tables")]
+    // SAFETY: only for reading, of an arena.
+    let look = unsafe { Tree::from_root(tree.format(), tree.root()) };
+    let (low, mut high) = tree.range_mut().split_at(direct_map).unwrap();
+    let (_, range) = low.split_at(AREA).unwrap();
+    let (range, _) = range.split_at(AREA + 8 * PAGE).unwrap();
+    let (ring, _reserved) = RingMaps::<_, _, _, 1>::prepare(range, &arena, &mut &frames, cache.tlb()).unwrap();
+
+    let page = VaRange::new(direct_map + 5 * PAGE, PAGE);
+    cache.see(&look, &arena, page);
+    let hidden = high.hide(&mut cx, page, Hide::mapped()).unwrap();
+    let mut guest = vec![];
+    let proof = hidden.issue(&mut cx.tlb);
+    give_to_guest(5 * PAGE, &proof, &mut guest);
+    assert!(!cache.held.borrow().contains_key(&page.start().get()));
+    assert!(look.translate(&arena, page.start()).is_err());
+    assert_eq!(look.translate(&arena, direct_map + 4 * PAGE), Ok(Oa::new(4 * PAGE)));
+
+    let map = ring.get(guest[0], 1, &data).unwrap();
+    assert_eq!(look.translate(&arena, map.va()), Ok(Oa::new(5 * PAGE)));
+    assert!(look.translate(&arena, page.start()).is_err());
+    drop(map.put().settle());
+    high.show(&mut cx, page, Hide::mapped()).unwrap().flush(&mut cx);
+    assert_eq!(look.translate(&arena, page.start()), Ok(Oa::new(5 * PAGE)));
 }
 
 /// Making the slots fails at every frame: nothing is left behind that was not there.

@@ -231,7 +231,7 @@ fn a_batch_reaches_both_ends() {
     });
 }
 
-/// V8, G7's shape: tables go only when the processors and the device have been told, in this order.
+/// V8: tables go only when the processors and the device have been told, in this order.
 #[test]
 fn two_kinds_of_tlb_are_told() {
     let mut words = vec![0_u64; 64 * 512];
