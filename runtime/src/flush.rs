@@ -153,7 +153,8 @@ impl Tlb for NoTlb {
 /// flush: absent to present, where a machine does not hold absent entries, and more rights, where it looks again before it
 /// faults. Neither does a change of tables that are [`Offline`](crate::Use::Offline), nor one that stores nothing.
 ///
-/// To drop one is to lose its tables and to leave TLBs stale; in debug builds that is a panic which names the operation.
+/// To drop one is to lose its tables and to leave TLBs stale; in debug builds that is a panic which names the operation
+/// (dropped while another panic unwinds, it ends the program).
 #[must_use = "TLBs may hold what has been changed, and unlinked tables are given back by `flush`"]
 pub struct Unflushed<F> {
     request: Option<FlushRequest>,

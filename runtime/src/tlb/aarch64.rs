@@ -2,6 +2,7 @@
 //!
 //! Arm ARM (DDI 0487), section D8.17 "TLB maintenance" for what they do and which barriers they take; section C5.5 for
 //! the operands. What is inner shareable reaches all processors; no interrupts are needed.
+//! Errata of single processors, some of which want a TLBI twice, are not worked around here.
 
 #![expect(unsafe_code, reason = "instructions that flush")]
 
