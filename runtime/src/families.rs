@@ -1,9 +1,10 @@
-//! The methods `set_memory_…` of the tables of a format, and what they do.
+//! The methods `set_memory_…` and `set_direct_map_…` of the tables of a format, and what they do.
 //!
-//! They are what kernels call them, for pages of the smallest size: `pages` of them from `va` on. Which of them a format has is said
-//! by its expansion, a name each; a format without the attribute is without the method. Each is one of the operations of
-//! [`Tree`] with the usual policy: a hole in the range is an error, and leaves that are only partly in it are split.
-//! Nothing is flushed: what has to be flushed is the value returned, which is why there are no variants `…_noflush`.
+//! They are what kernels call them, for pages of the smallest size: `pages` of them from `va` on. Which of them a format
+//! has is said by its expansion, a name each; a format without the attribute is without the method. Each is one of the
+//! operations of [`Tree`] with the usual policy: a hole in the range is an error (but nothing in a direct map, which has
+//! holes), and leaves that are only partly in it are split. What has to be flushed is the value returned, which is why
+//! there are no variants `…_noflush`.
 
 use crate::address::{Va, VaRange};
 use crate::context::Context;
@@ -12,6 +13,7 @@ use crate::flush::{Tlb, Unflushed};
 use crate::format::{Format, Level, RootVisitor};
 use crate::frames::Frames;
 use crate::memory::Memory;
+use crate::operations::{Hide, Join};
 use crate::protect::Protect;
 use crate::span::all_sizes;
 use crate::tree::Tree;
@@ -38,6 +40,7 @@ impl<F: Format> RootVisitor<F> for Smallest<F> {
 /// # Errors
 ///
 /// Those of [`Tree::protect`].
+#[cfg_attr(debug_assertions, track_caller)]
 pub fn change<F: Format, M: Memory, A: Frames, T: Tlb>(
     tree: &mut Tree<F>,
     cx: &mut Context<M, A, T>,
@@ -45,6 +48,78 @@ pub fn change<F: Format, M: Memory, A: Frames, T: Tlb>(
     change: &F::Change,
 ) -> Result<Unflushed<F>, Error> {
     tree.protect(cx, pages(tree, va, count), change, Protect::mapped())
+}
+
+/// Changes attributes of pages, flushes that, and joins the leaves as far as that can be done.
+///
+/// # Errors
+///
+/// Those of [`Tree::protect`]. That leaves cannot be joined is none.
+#[cfg_attr(debug_assertions, track_caller)]
+pub fn change_and_join<F: Format, M: Memory, A: Frames, T: Tlb>(
+    tree: &mut Tree<F>,
+    cx: &mut Context<M, A, T>,
+    place: (Va, u64),
+    what: &F::Change,
+) -> Result<Unflushed<F>, Error> {
+    change(tree, cx, place, what)?.flush(cx);
+    let joined = tree.join(cx, pages(tree, place.0, place.1), Join::default());
+    Ok(joined.unwrap_or_else(|_| Unflushed::nothing(tree.format())))
+}
+
+/// Hides pages, or shows them again.
+///
+/// # Errors
+///
+/// Those of [`Tree::hide`], [`Tree::show`].
+#[cfg_attr(debug_assertions, track_caller)]
+pub fn set_present<F: Format, M: Memory, A: Frames, T: Tlb>(
+    tree: &mut Tree<F>,
+    cx: &mut Context<M, A, T>,
+    (va, count): (Va, u64),
+    is_present: bool,
+) -> Result<Unflushed<F>, Error> {
+    let range = pages(tree, va, count);
+    if is_present { tree.show(cx, range, Hide::mapped()) } else { tree.hide(cx, range, Hide::mapped()) }
+}
+
+/// Hides pages of a direct map, or shows them again and joins the leaves as far as that can be done. What is as it should
+/// be stays so, and so do holes.
+///
+/// # Errors
+///
+/// Those of [`Tree::hide`], [`Tree::show`]. That leaves cannot be joined is none.
+#[cfg_attr(debug_assertions, track_caller)]
+pub fn set_valid<F: Format, M: Memory, A: Frames, T: Tlb>(
+    tree: &mut Tree<F>,
+    cx: &mut Context<M, A, T>,
+    (va, count): (Va, u64),
+    is_valid: bool,
+) -> Result<Unflushed<F>, Error> {
+    let range = pages(tree, va, count);
+    if !is_valid {
+        return tree.hide(cx, range, Hide::everything());
+    }
+    // What a TLB holds of these leaves, if anything, is what they say now: they may be joined before the flush.
+    let shown = tree.show(cx, range, Hide::everything())?;
+    Ok(match tree.join(cx, range, Join::default()) {
+        Ok(joined) => shown.merge(joined, &cx.memory),
+        Err(_) => shown,
+    })
+}
+
+/// Splits leaves until there are only pages.
+///
+/// # Errors
+///
+/// Those of [`Tree::split`].
+#[cfg_attr(debug_assertions, track_caller)]
+pub fn split<F: Format, M: Memory, A: Frames, T: Tlb>(
+    tree: &mut Tree<F>,
+    cx: &mut Context<M, A, T>,
+    (va, count): (Va, u64),
+) -> Result<Unflushed<F>, Error> {
+    tree.split(cx, pages(tree, va, count), tree.format().root(Smallest(tree.format())))
 }
 
 /// The methods that an expansion lists, on the newtype around tables. With a memory type comes the choice that it is.
@@ -104,6 +179,60 @@ macro_rules! __families {
         }
     };
 
+    (@rox $format:ident $change:ident) => {
+        $crate::__families! { @by change_and_join set_memory_rox $format (&$change::new().write(false).execute(true)),
+            "Takes the right to write away and gives the right to fetch instructions; then joins the leaves into larger \
+             ones, as large as can be, neighbours included.\n\nLeaves are joined only after a flush of their change, so \
+             that one is issued here. Where leaves cannot be joined (because live ones would have to go through an empty \
+             slot, say) they stay as they are. [`set_memory_ro`](Self::set_memory_ro) says what becomes of `dirty`."
+        }
+    };
+    (@np $format:ident $change:ident) => {
+        $crate::__families! { @by set_present set_memory_np $format (false),
+            "Takes the pages away from the machine. Their words keep what they say, the memory type, `global`, what the \
+             machine has recorded and software's bits included. A page that is away already is a hole."
+        }
+    };
+    (@p $format:ident $change:ident) => {
+        $crate::__families! { @by set_present set_memory_p $format (true),
+            "Brings back what [`set_memory_np`](Self::set_memory_np) took away: every word is what it was. A page that is \
+             there already is a hole."
+        }
+    };
+    (@small $format:ident $change:ident) => {
+        $crate::__families! { @by split set_memory_4k $format (),
+            "Splits leaves until there are only pages; what they say does not change. Holes do not matter. Nothing keeps \
+             the pages from being joined later: whoever wants that marks them with a software bit and lets it veto."
+        }
+    };
+    (@direct_map $format:ident $change:ident) => {
+        $crate::__families! { @by set_valid set_direct_map_invalid $format (false),
+            "Takes the pages out of the direct map. Their words keep all that they say. Pages that are out already and \
+             holes stay as they are."
+        }
+        $crate::__families! { @by set_valid set_direct_map_default $format (true),
+            "Brings the pages back into the direct map: every word is what it was. Then joins the leaves into larger ones \
+             as far as that can be done, neighbours included, so that a direct map does not stay in pieces. Pages that \
+             are there and holes stay as they are."
+        }
+        /// [`set_direct_map_default`](Self::set_direct_map_default) if `valid`, otherwise
+        /// [`set_direct_map_invalid`](Self::set_direct_map_invalid).
+        ///
+        /// # Errors
+        ///
+        /// As for these.
+        #[cfg_attr(debug_assertions, track_caller)]
+        pub fn set_direct_map_valid<M: $crate::Memory, A: $crate::Frames, T: $crate::Tlb>(
+            &mut self,
+            cx: &mut $crate::Context<M, A, T>,
+            va: impl $crate::__::core::convert::Into<$crate::Va>,
+            pages: $crate::__::core::primitive::u64,
+            valid: $crate::__::core::primitive::bool,
+        ) -> $crate::__::core::result::Result<$crate::Unflushed<$format>, $crate::Error> {
+            $crate::__::set_valid(&mut self.0, cx, ($crate::__::core::convert::Into::into(va), pages), valid)
+        }
+    };
+
     (@uc $format:ident $change:ident $choice:path) => {
         $crate::__families! { @change set_memory_uc $format $change::new().memory_type($choice),
             "Makes the memory uncached, by the type that the manual calls so. (Where there are several such types, Linux \
@@ -134,7 +263,7 @@ macro_rules! __families {
         /// The error says what is in the way: a hole, an address that is not translated or not aligned to a
         /// page, a type that cannot be said or not without going through an empty slot, no frame for a split. Nothing has
         /// been changed then.
-        #[track_caller]
+        #[cfg_attr(debug_assertions, track_caller)]
         pub fn set_memory_type<M: $crate::Memory, A: $crate::Frames, T: $crate::Tlb>(
             &mut self,
             cx: &mut $crate::Context<M, A, T>,
@@ -148,23 +277,28 @@ macro_rules! __families {
     };
 
     (@change $name:ident $format:ident $what:expr, $doc:literal) => {
+        $crate::__families! { @by change $name $format (&$what), $doc }
+    };
+
+    (@by $does:ident $name:ident $format:ident ($($what:expr)?), $doc:literal) => {
         #[doc = $doc]
         ///
-        /// It concerns the `pages` pages of the smallest size from `va` on. Nothing is flushed: see the returned value.
+        /// It concerns the `pages` pages of the smallest size from `va` on. What TLBs may still hold is returned and
+        /// has to be flushed.
         ///
         /// # Errors
         ///
-        /// The error says what is in the way: a hole, an address that is not translated or not aligned to a
-        /// page, something that no word can say, a change that has to go through an empty slot, no frame for a split.
-        /// Nothing has been changed then.
-        #[track_caller]
+        /// The error says what is in the way: a hole where none may be, an address that is not translated or not aligned
+        /// to a page, something that no word can say, a change that has to go through an empty slot, no frame for a
+        /// split. Nothing has been changed then.
+        #[cfg_attr(debug_assertions, track_caller)]
         pub fn $name<M: $crate::Memory, A: $crate::Frames, T: $crate::Tlb>(
             &mut self,
             cx: &mut $crate::Context<M, A, T>,
             va: impl $crate::__::core::convert::Into<$crate::Va>,
             pages: $crate::__::core::primitive::u64,
         ) -> $crate::__::core::result::Result<$crate::Unflushed<$format>, $crate::Error> {
-            $crate::__::change(&mut self.0, cx, ($crate::__::core::convert::Into::into(va), pages), &$what)
+            $crate::__::$does(&mut self.0, cx, ($crate::__::core::convert::Into::into(va), pages) $(, $what)?)
         }
     };
 }

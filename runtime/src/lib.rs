@@ -110,6 +110,6 @@ pub mod __ {
     pub use core;
 
     pub use crate::emitted::{Codes, check, patch, strictest, tile};
-    pub use crate::families::change;
+    pub use crate::families::{change, change_and_join, set_present, set_valid, split};
     pub use crate::{__builders as builders, __families as families, __page_table as page_table};
 }

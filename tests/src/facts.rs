@@ -51,6 +51,7 @@ impl Facts<'_> {
             let oa = f.output_last() & !((1 << lg2) - 1);
             let template = L::template(f, &F::Attributes::kernel_data(), lg2).expect("kernel data can be said");
             let leaf = L::leaf(f, template, lg2, oa);
+            assert_eq!(L::resize(f, leaf, lg2), Ok(template), "{}: what has its size is resized to itself", L::NAME);
             let held = L::held(f, leaf);
             match bits[0] {
                 None => assert_eq!(held, L::empty(f), "{}", L::NAME),

@@ -1,11 +1,14 @@
 //! The line that lists which methods `set_memory_…` a format has.
 
+use std::collections::BTreeSet;
+
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::plan::Plan;
+use super::plan::{Plan, of_kind};
+use super::scatter::ones;
 use super::show::name;
-use crate::model::AttributeKind;
+use crate::model::{AttributeKind, Content, Layout, LayoutKind, Row};
 use crate::rust_name::upper_camel;
 
 /// Methods that a flag brings.
@@ -28,6 +31,10 @@ pub(crate) trait Says {
     fn memory_type(&self, name: &str) -> bool;
     /// Whether leaves have a memory type that is one of a list.
     fn memory_types(&self) -> bool;
+    /// Whether there are leaves whose absent words can keep all that they say.
+    fn can_hide(&self) -> bool;
+    /// Whether the smallest leaves have 4 KiB, and there are larger ones.
+    fn can_split_to_4k(&self) -> bool;
 }
 
 impl Says for Plan<'_> {
@@ -47,6 +54,33 @@ impl Says for Plan<'_> {
         let choice = |kind: &AttributeKind| matches!(kind, AttributeKind::Choice { .. });
         self.attributes.iter().any(|attribute| attribute.name == "memory_type" && choice(&attribute.kind))
     }
+
+    fn can_hide(&self) -> bool {
+        self.levels.iter().any(|level| {
+            self.places(level).any(|(member, place)| {
+                let format = self.format(member);
+                let kept = of_kind(format, place, LayoutKind::Absent).next().map_or(0, |(_, layout)| layout.software);
+                self.leaves(format, place).iter().any(|leaf| told_apart(leaf.layout) | kept == self.word_ones())
+            })
+        })
+    }
+
+    fn can_split_to_4k(&self) -> bool {
+        self.formats().enumerate().all(|(member, format)| {
+            let places = self.levels.iter().filter_map(|level| level.at[member]);
+            let sizes: BTreeSet<u32> =
+                places.flat_map(|place| self.leaves(format, place)).map(|leaf| leaf.lg2).collect();
+            sizes.len() > 1 && sizes.first() == Some(&12)
+        })
+    }
+}
+
+/// The bits that every leaf of a layout has alike.
+fn told_apart(layout: &Layout) -> u128 {
+    let known =
+        |row: &&Row| matches!(row.content, Content::Constant { .. } | Content::Reserved(_) | Content::Ignored(_));
+    let rows = layout.rows.iter().filter(known);
+    rows.map(|row| ones(row.high - row.low + 1) << row.low).fold(0, |bits, row| bits | row)
 }
 
 /// The methods, by a macro of the runtime.
@@ -58,6 +92,15 @@ pub(crate) fn families(krate: &TokenStream, says: &impl Says) -> TokenStream {
             quote!(#method)
         })
         .collect();
+    if says.flag("write") && says.flag("execute") {
+        list.push(quote!(rox));
+    }
+    if says.can_hide() {
+        list.extend([quote!(np), quote!(p), quote!(direct_map)]);
+    }
+    if says.can_split_to_4k() {
+        list.push(quote!(small));
+    }
     if says.memory_types() {
         list.push(quote!(memory_type(MemoryType)));
     }

@@ -232,10 +232,7 @@ fn resizing<'a>(plan: &Plan<'a>, place: usize, kinds: &Kinds<'a>) -> Vec<Method>
         Method::new(method, parameters, quote!(Encoded), &statements, &|p| body.mentions(p))
     };
     let mut methods = Vec::new();
-    let runs = kinds.all().any(|(_, _, _, leaf)| leaf.layout.run.is_some());
-    if runs {
-        methods.extend(moves_between(plan, kinds, kinds).map(|body| method("resize", body)));
-    }
+    methods.extend(moves_between(plan, kinds, kinds).map(|body| method("resize", body)));
     if let Some(below) = plan.below(place) {
         let below_kinds = Kinds::new(plan, below);
         methods.extend(moves_between(plan, kinds, &below_kinds).map(|body| method("descend", body)));

@@ -41,6 +41,15 @@ impl Says for Names {
     fn memory_types(&self) -> bool {
         self.choices.contains_key("memory_type")
     }
+
+    // What cannot be told is there: a method too many is no second error.
+    fn can_hide(&self) -> bool {
+        true
+    }
+
+    fn can_split_to_4k(&self) -> bool {
+        true
+    }
 }
 
 /// A module with the public names and no content.
