@@ -224,7 +224,8 @@ fn three(read: &dyn Fn(u64) -> u64, table: u64, level: u32, base: u64, dump: &mu
                 dump.leaves.push((start, 16));
             }
             let first = read(table + 8 * (slot & !15));
-            assert_eq!(first, w, "the words of a run differ");
+            // But for what a machine records in the one that it has used.
+            assert_eq!(first & !0xc0, w & !0xc0, "the words of a run differ");
             continue;
         }
         assert_eq!(page_number & ((1 << (9 * level)) - 1), 0, "a misaligned leaf: {w:#x}");

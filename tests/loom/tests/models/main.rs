@@ -4,15 +4,19 @@
 //! The code under test is the runtime itself. Each model is also run with atomics that do less than they are asked to,
 //! and has to fail then: it would notice if the runtime asked for less.
 
+mod breaking;
 mod flushes;
+mod installing;
 mod joining;
 mod machine;
+mod meeting;
 mod memory;
 mod readers;
 mod records;
 mod retiring;
 mod tiny;
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -76,6 +80,16 @@ fn start_with<T>(frames: usize, own: usize, format: Format, tlb: T) -> (Arc<Tabl
     let mut cx = Context::new(Reach(tables.clone()), Pool::new(&tables, 0..own), tlb);
     let tree = Tree::new(&mut cx, format).expect("there are frames");
     (tables, cx, tree)
+}
+
+/// What a thread works with that takes frames of these numbers.
+fn context(tables: &Arc<Tables>, frames: Range<usize>) -> Cx {
+    Context::new(Reach(tables.clone()), Pool::new(tables, frames), NoTlb)
+}
+
+/// Empty tables whose parts can be given to threads. Loom's threads do not end within a scope, so it lives on.
+fn shared_tree(cx: &mut Cx, format: Format) -> &'static mut Tree<Format> {
+    Box::leak(Box::new(Tree::new(cx, format).expect("there are frames")))
 }
 
 /// The tree at `root`, for a reader.
