@@ -1,10 +1,43 @@
 //! What kernels and hypervisors do with page tables, for every format, on a simulated machine that judges every store.
 //!
 //! [`every_case!`](crate::every_case) calls a macro once for each case: each is a module of [`cases`] with a `CASE`,
-//! `values()` and `tables`. How a scenario is written says [`ptgen_simulator`].
+//! `values()` and `tables`.
+//!
+//! # Scenarios
+//!
+//! A scenario is a piece of work that kernels do, told once for every format that it applies to. The simulated machine
+//! judges every store; a scenario adds what must hold of its work alone: how many tables, how many flushes, in which order,
+//! and which words come back as they were. How operations are declared to the machine says [`ptgen_simulator`].
+//!
+//! To add one:
+//!
+//! 1. A module in the folder of its family (`c`, `g`, …), say `c::x`, with two functions:
+//!    - `pub fn applies(facts: &Facts) -> Applies` decides from [facts](Facts) of a format: sizes of leaves, attributes by
+//!      name, ways of change; never from its name. [`Applies::if_all`] takes the facts that are needed, each with the words
+//!      for a format that lacks it. [`Applies::Missing`] is for what the runtime cannot do yet.
+//!    - `pub fn run<P: PageTable>(machine: &mut Machine<'_, P>, facts: &Facts) -> Outcome` is the scenario. An operation that
+//!      takes frames is followed by `?`, as it may run out of them (below); everything else that goes wrong is a panic.
+//! 2. A line in [`registry!`], with what its tests are called, its name, and what it shows.
+//!
+//! That makes a test for each case (`cargo test -p ptgen-scenarios c_x`), a second one that runs it once for each of its
+//! allocations, failing that one, and a row of `docs/scenarios.md`, which
+//! `PTGEN_BLESS=1 cargo test -p ptgen-scenarios table` writes anew.
+//!
+//! [`Steps`] has the plain operations, declared to the machine and flushed; [`Area`] says where to map something.
 
+pub mod c;
 #[deny(warnings)]
+#[macro_use]
 pub mod cases;
+mod facts;
+pub mod g;
 pub mod random;
+mod registry;
+mod steps;
+mod table;
 
+pub use facts::{Applies, Facts, LevelFacts};
 pub use ptgen_cases::{Case, Decided};
+pub use registry::{SCENARIOS, Scenario, Verdict, case_names, check, check_starved, verdict};
+pub use steps::{Area, AttributesOf, ChangeOf, CxOf, Outcome, Steps, assert_words, change, data, memory_types};
+pub use table::table;

@@ -69,8 +69,9 @@ mod violation;
 
 pub use expect::{Expect, Snapshot};
 pub use log::{Event, Kind, Log};
-pub use machine::{Machine, simulate};
+pub use machine::{Cx, Machine, simulate};
 pub use memory::Simulator;
 pub use oracle::{Oracle, Said};
+pub use ptdsl::walk::Value;
 pub use ptgen_cases::{Case, Decided};
 pub use violation::{Invariant, Violation};

@@ -207,7 +207,7 @@ impl Oracle {
                 Known::Table { layout, own }
             }
             Class::Leaf { layout } => {
-                let own = self.sets.add(&self.model, walk::attributes(&self.model, layout, word.into()));
+                let own = self.sets.add_leaf(&self.model, walk::attributes(&self.model, layout, word.into()));
                 let Some((_, size_lg2)) = walk::leaf_output(&self.model, level, layout, word.into()) else {
                     return Known::Reserved;
                 };

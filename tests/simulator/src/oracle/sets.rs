@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use ptdsl::model::{Combine, Format};
+use ptdsl::model::{AttributeKind, Combine, Format};
 use ptdsl::walk::{self, Access, Attributes, Value};
 
 use super::Limits;
@@ -56,6 +56,22 @@ impl Sets {
 
     pub(crate) fn get(&self, set: SetId) -> &Said {
         &self.list[set.0 as usize]
+    }
+
+    /// The number of the set of what a leaf says: what its layout does not say is zero, rights and records apart.
+    pub(crate) fn add_leaf(&mut self, model: &Format, mut attributes: Attributes) -> SetId {
+        for attribute in &model.attributes {
+            let name = attribute.name.as_str();
+            if attribute.hardware || RIGHTS.contains(&name) || attributes.contains_key(name) {
+                continue;
+            }
+            match attribute.kind {
+                AttributeKind::Flag => attributes.insert(name.to_owned(), Value::Flag(false)),
+                AttributeKind::Number(_) => attributes.insert(name.to_owned(), Value::Number(0)),
+                AttributeKind::Choice { .. } => None,
+            };
+        }
+        self.add(model, attributes)
     }
 
     /// The number of a set.

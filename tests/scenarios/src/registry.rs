@@ -1,0 +1,297 @@
+//! The list of scenarios, and how one is run on a case.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Mutex, OnceLock};
+
+use ptgen::{Error, PageTable};
+use ptgen_simulator::{Case, Decided, Machine, simulate};
+
+use crate::facts::{Applies, Facts};
+use crate::steps::Outcome;
+
+/// A scenario.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    /// What its tests are called.
+    pub id: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// What it shows, in a line.
+    pub shows: &'static str,
+    /// Whether it applies to a format, and if not, why.
+    pub applies: fn(&Facts) -> Applies,
+    /// Which it is.
+    index: usize,
+}
+
+/// What came of a scenario on a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It passed for so many values of the format.
+    Pass(usize),
+    /// It applies to none, and why.
+    NotApplicable(String),
+    /// What it needs is not there yet.
+    Missing(String),
+    /// It failed, with this message.
+    Failed(String),
+}
+
+/// Calls `$use!` with every scenario: what its tests are called, its name, what it shows, and its module, which has the
+/// functions `applies` and `run`.
+#[macro_export]
+macro_rules! registry {
+    ($use:ident) => {
+        $use! {
+            c_a "C-A": "A leaf is split for three pages and joined again: two broadcasts, and the word is what it was" = c::a;
+            c_b "C-B": "What changes nothing stores nothing, splits nothing, flushes nothing" = c::b;
+            c_c "C-C": "A whole leaf is changed in place: no split, one flush" = c::c;
+            c_d "C-D": "What is hidden comes back with every bit it had, and its neighbours join" = c::d;
+            c_e "C-E": "A memory type changes as a unit: no word of a third type" = c::e;
+            c_f "C-F": "A mapping and its alias are changed as one, and what changed is flushed" = c::f;
+            c_g "C-G": "Without a frame, at each allocation: nothing changes, and a second try works" = c::g;
+            c_h "C-H": "Prepared where one may sleep, done where nothing may be allocated" = c::h;
+            c_i "C-I": "A hole is an error, or is skipped, or is filled: the caller says which" = c::i;
+            c_j "C-J": "Only the leaves at the ends are split; by way of absent where it must be, or refused" = c::j;
+            c_k "C-K": "A run is taken apart before one of its slots says something else" = c::k;
+            c_l "C-L": "A part of a large leaf changes, everything around it is untouched" = c::l;
+            c_m "C-M": "A live entry is replaced by the instruction, never by a store" = c::m;
+            c_n "C-N": "A rule forbids a part: the rest is changed, the part is reported" = c::n;
+            one_flush "1 GiB": "A gigabyte of small pages is made read-only with one flush" = c::one_flush;
+            g_1 "G1": "Pages are taken away one by one, in a batch, as a whole: flushes counted, and the leaf comes back" = g::one;
+            g_2 "G2": "What is taken away of a huge leaf splits it no further than that" = g::two;
+            g_3 "G3": "Putting back takes no memory" = g::three;
+            g_4 "G4": "Without a frame for the split, the page stays mapped" = g::four;
+            g_5 "G5": "A page may be used for something else only after the flush" = g::five;
+            g_6 "G6": "What is not mapped is said to be so, and nothing changes" = g::six;
+            g_7 "G7": "A page that was taken away is reached by a temporary map" = g::seven;
+        }
+    };
+}
+
+macro_rules! define {
+    ($($id:ident $name:literal: $shows:literal = $family:ident::$module:ident;)*) => {
+        /// All scenarios.
+        pub const SCENARIOS: &[Scenario] = &{
+            let mut all = [
+                $(Scenario {
+                    id: stringify!($id),
+                    name: $name,
+                    shows: $shows,
+                    applies: crate::$family::$module::applies,
+                    index: 0,
+                }),*
+            ];
+            let mut place = 0;
+            while place < all.len() {
+                all[place].index = place;
+                place += 1;
+            }
+            all
+        };
+
+        /// The function that runs each scenario, for one type of tables.
+        fn functions<P: PageTable>() -> Vec<fn(&mut Machine<'_, P>, &Facts) -> Outcome> {
+            vec![$(crate::$family::$module::run::<P>),*]
+        }
+    };
+}
+
+registry!(define);
+
+/// Scenarios that may fail for now, and what they wait for: where they do, they count as missing.
+const PENDING: &[(&str, &str)] = &[
+    ("c_", "live entries being changed in the ways that the format demands"),
+    ("g_", "live entries being changed in the ways that the format demands"),
+    ("one_flush", "live entries being changed in the ways that the format demands"),
+];
+
+/// Something to be done with all values of a format.
+type Runner = Box<dyn Fn(&Scenario, Mode) -> Verdict + Send + Sync>;
+
+/// How a scenario is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Mode {
+    /// As it is.
+    Plain,
+    /// Again and again, failing the first allocation, the second, and so on, until none fails any more.
+    Starved,
+}
+
+/// A case, ready to run scenarios.
+struct Ready {
+    case: &'static Case,
+    run: Runner,
+}
+
+/// All cases.
+fn cases() -> &'static [Ready] {
+    static CASES: OnceLock<Vec<Ready>> = OnceLock::new();
+    CASES.get_or_init(|| {
+        let mut all = Vec::new();
+        macro_rules! add {
+            ($case:ident) => {{
+                use crate::cases::$case::{CASE, tables, values};
+                all.push(ready::<tables::PageTable>(&CASE, values()));
+            }};
+        }
+        every_case!(add);
+        all
+    })
+}
+
+/// The names of all cases with those of their formats.
+pub fn case_names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    cases().iter().map(|ready| (ready.case.name, ready.case.format))
+}
+
+fn ready<P: PageTable + 'static>(case: &'static Case, values: Vec<(P::Format, Decided)>) -> Ready {
+    // Values that a scenario cannot tell apart are one.
+    let mut different: Vec<(P::Format, Decided, Facts)> = Vec::new();
+    for (format, decided) in values {
+        let facts = Facts::of(format);
+        if different.iter().all(|(_, _, known)| *known != facts) {
+            different.push((format, decided, facts));
+        }
+    }
+    let run = move |scenario: &Scenario, mode| {
+        let (mut passed, mut reason) = (0, None);
+        for (format, decided, facts) in &different {
+            match (scenario.applies)(facts) {
+                Applies::No(why) => {
+                    reason.get_or_insert(Verdict::NotApplicable(why));
+                }
+                Applies::Missing(why) => reason = Some(Verdict::Missing(why)),
+                Applies::Yes => {
+                    let function = functions::<P>()[scenario.index];
+                    match mode {
+                        Mode::Plain => plain::<P>(*format, case, decided, facts, function),
+                        Mode::Starved => starved::<P>(*format, case, decided, facts, function),
+                    }
+                    passed += 1;
+                }
+            }
+        }
+        match reason {
+            Some(Verdict::Missing(why)) => Verdict::Missing(why),
+            Some(verdict) if passed == 0 => verdict,
+            _ => Verdict::Pass(passed),
+        }
+    };
+    Ready { case, run: Box::new(run) }
+}
+
+/// Runs a scenario as it is.
+fn plain<P: PageTable>(
+    format: P::Format,
+    case: &Case,
+    decided: &Decided,
+    facts: &Facts,
+    scenario: fn(&mut Machine<'_, P>, &Facts) -> Outcome,
+) {
+    simulate::<P>(format, case, decided, |mut machine| {
+        scenario(&mut machine, facts).unwrap_or_else(|error| panic!("with {decided:?}: {error}"));
+        machine.limit_allocations(None);
+        machine.finish();
+    });
+}
+
+/// Runs a scenario with its first allocation failing, then with its second, and so on until none fails any more. What an
+/// operation without a frame leaves behind is judged by the machine: every translation and every frame is where it was.
+fn starved<P: PageTable>(
+    format: P::Format,
+    case: &Case,
+    decided: &Decided,
+    facts: &Facts,
+    scenario: fn(&mut Machine<'_, P>, &Facts) -> Outcome,
+) {
+    for allocations in 0.. {
+        let mut ended = false;
+        simulate::<P>(format, case, decided, |mut machine| {
+            machine.limit_allocations(Some(allocations));
+            match scenario(&mut machine, facts) {
+                Ok(()) => ended = true,
+                Err(Error::OutOfFrames) => machine.assert_balanced(),
+                Err(error) => panic!("with {decided:?}, after {allocations} allocations: {error}"),
+            }
+            machine.limit_allocations(None);
+            machine.finish();
+        });
+        if ended {
+            return;
+        }
+    }
+}
+
+/// What is known already, so that the table costs nothing where the tests have run.
+type Known = BTreeMap<(usize, &'static str, Mode), &'static OnceLock<Verdict>>;
+
+/// Runs a scenario on a case, once.
+///
+/// # Panics
+///
+/// If there is no such scenario or case.
+fn verdict_of(scenario: &str, case: &str, mode: Mode) -> &'static Verdict {
+    static KNOWN: Mutex<Known> = Mutex::new(BTreeMap::new());
+    let scenario = SCENARIOS.iter().find(|known| known.id == scenario).expect("the scenario is in the registry");
+    let ready = cases().iter().find(|ready| ready.case.name == case).expect("the case is in the list");
+    let cell: &'static OnceLock<Verdict> = {
+        let mut known = KNOWN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        known.entry((scenario.index, ready.case.name, mode)).or_insert_with(|| Box::leak(Box::default()))
+    };
+    cell.get_or_init(|| {
+        let run = catch_unwind(AssertUnwindSafe(|| (ready.run)(scenario, mode)));
+        run.unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            match text {
+                Some(text) => match PENDING.iter().find(|(prefix, _)| scenario.id.starts_with(prefix)) {
+                    Some((_, why)) => Verdict::Missing((*why).to_owned()),
+                    None => Verdict::Failed(text),
+                },
+                None => resume_unwind(panic),
+            }
+        })
+    })
+}
+
+/// What comes of a scenario on a case, run as it is.
+///
+/// # Panics
+///
+/// If there is no such scenario or case.
+#[must_use]
+pub fn verdict(scenario: &str, case: &str) -> &'static Verdict {
+    verdict_of(scenario, case, Mode::Plain)
+}
+
+/// The scenario passes on the case, or does not apply to it.
+///
+/// # Panics
+///
+/// If not.
+#[track_caller]
+pub fn check(scenario: &str, case: &str) {
+    settle(scenario, case, verdict_of(scenario, case, Mode::Plain));
+}
+
+/// Every allocation of the scenario can fail, one at a time, and what fails leaves everything as it was.
+///
+/// # Panics
+///
+/// If not.
+#[track_caller]
+pub fn check_starved(scenario: &str, case: &str) {
+    settle(scenario, case, verdict_of(scenario, case, Mode::Starved));
+}
+
+#[track_caller]
+fn settle(scenario: &str, case: &str, verdict: &Verdict) {
+    match verdict {
+        Verdict::Pass(_) => {}
+        Verdict::NotApplicable(why) => println!("{scenario} does not apply to {case}: {why}"),
+        Verdict::Missing(why) => println!("NOT RUN: {scenario} on {case}: {why}"),
+        Verdict::Failed(how) => panic!("{scenario} on {case}: {how}"),
+    }
+}

@@ -1,0 +1,101 @@
+//! The table of scenarios and formats, made by running them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::registry::{SCENARIOS, Scenario, Verdict, case_names, verdict};
+
+/// Every scenario on every format, as a document. A format is what its bindings are, taken together.
+#[must_use]
+pub fn table() -> String {
+    let mut formats: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (case, format) in case_names() {
+        match formats.iter_mut().find(|(known, _)| *known == format) {
+            Some((_, cases)) => cases.push(case),
+            None => formats.push((format, vec![case])),
+        }
+    }
+    let mut out = String::from(
+        "# Scenarios\n\nWhat kernels want of page tables, and which formats it has been shown for: written by running the\n\
+         scenarios (`PTGEN_BLESS=1 cargo test -p ptgen-scenarios table`), each under every binding that is tested, with the\n\
+         simulator judging every store.\n\n",
+    );
+    let mut reasons = Reasons::default();
+    let mut rows = String::new();
+    for scenario in SCENARIOS {
+        let _ = write!(rows, "| {} |", scenario.name);
+        for (format, cases) in &formats {
+            let _ = write!(rows, " {} |", cell(scenario, format, cases, &mut reasons));
+        }
+        rows.push('\n');
+    }
+    out.push_str("| scenario |");
+    formats.iter().for_each(|(format, _)| {
+        let _ = write!(out, " {format} |");
+    });
+    out.push_str("\n|---|");
+    out.push_str(&"---|".repeat(formats.len()));
+    out.push('\n');
+    out.push_str(&rows);
+    out.push_str("\n`–` with a number: not applicable, because\n\n");
+    for (number, reason) in reasons.list.iter().enumerate() {
+        let _ = writeln!(out, "{}. {reason}", number + 1);
+    }
+    out.push_str("\n## What each shows\n\n");
+    for scenario in SCENARIOS {
+        let _ = writeln!(out, "- **{}**: {}.", scenario.name, scenario.shows);
+    }
+    out
+}
+
+/// Why scenarios do not apply, numbered.
+#[derive(Default)]
+struct Reasons {
+    list: Vec<String>,
+}
+
+impl Reasons {
+    fn number(&mut self, reason: &str) -> usize {
+        match self.list.iter().position(|known| known == reason) {
+            Some(place) => place + 1,
+            None => {
+                self.list.push(reason.to_owned());
+                self.list.len()
+            }
+        }
+    }
+}
+
+/// What a scenario makes of a format: passed, with the bindings that it applies to if these are not all.
+fn cell(scenario: &Scenario, format: &str, cases: &[&str], reasons: &mut Reasons) -> String {
+    let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut numbers = Vec::new();
+    for case in cases {
+        let binding = case.strip_prefix(format).map_or(*case, |rest| rest.trim_start_matches('_'));
+        let kind = match verdict(scenario.id, case) {
+            Verdict::Pass(_) => "pass",
+            Verdict::Missing(_) => "**missing**",
+            Verdict::Failed(_) => "**FAILS**",
+            Verdict::NotApplicable(why) => {
+                let number = reasons.number(why);
+                if !numbers.contains(&number) {
+                    numbers.push(number);
+                }
+                "–"
+            }
+        };
+        found.entry(kind).or_default().push(binding);
+    }
+    let all = cases.len();
+    let mut parts: Vec<String> = Vec::new();
+    for (kind, bindings) in found.iter().rev() {
+        let which = if bindings.len() == all { String::new() } else { format!(" ({})", bindings.join(", ")) };
+        let why: Vec<_> = numbers.iter().map(ToString::to_string).collect();
+        match *kind {
+            "–" if bindings.len() == all => parts.push(format!("– {}", why.join(", "))),
+            "–" => parts.push(format!("else – {}", why.join(", "))),
+            kind => parts.push(format!("{kind}{which}")),
+        }
+    }
+    parts.join("; ")
+}
