@@ -16,10 +16,11 @@ use crate::flush::{FlushRequest, Tlb, Unflushed};
 use crate::format::{Format, Level, RootVisitor, WordOf};
 use crate::frames::Frames;
 use crate::garbage::Garbage;
+use crate::lock::read_unlocked;
 use crate::memory::Memory;
 use crate::ownership::is_foreign;
 use crate::range_mut::{RangeMut, Target};
-use crate::span::{Span, check_aligned, index, low, slot_last, va, va_range};
+use crate::span::{Span, check_aligned, low, slot_last, va, va_range};
 use crate::table::Table;
 use crate::translate::Mapping;
 use crate::unmap::Partial;
@@ -324,7 +325,7 @@ impl<F: Format, M: Memory, A: Frames, T: Tlb, E, C: FnMut(&Occupant<F>) -> Resul
                 // Empty slots that nobody wants to see.
                 let mut next = *at;
                 loop {
-                    let w = slots.get_acquire(index::<L>(f, next));
+                    let w = read_unlocked::<L>(&self.target, &slots, next);
                     let end = slot_last::<L>(f, next);
                     let skips = L::is_absent(f, w)
                         && if is_end {

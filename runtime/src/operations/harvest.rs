@@ -15,6 +15,7 @@ use crate::flush::{Exchange, FlushRequest, Tlb, Unflushed};
 use crate::format::{ChangeKind, Format, Level, RootVisitor, Unencodable, Way, WordOf};
 use crate::frames::Frames;
 use crate::garbage::Garbage;
+use crate::lock::read_unlocked;
 use crate::memory::Memory;
 use crate::ownership::is_foreign;
 use crate::range_mut::{RangeMut, Target};
@@ -222,7 +223,7 @@ impl<F: Format, M: Memory, T: Tlb, V: FnMut(&Mapping<F>, Records)> Job<'_, F, M,
         }
         let patch = L::patch(f, &self.change);
         loop {
-            let w = slots.get_acquire(index::<L>(f, at));
+            let w = read_unlocked::<L>(&self.target, slots, at);
             if L::is_table(f, w) {
                 return Ok(Some((at, w)));
             }
@@ -292,7 +293,7 @@ impl<F: Format, M: Memory, T: Tlb, V: FnMut(&Mapping<F>, Records)> Job<'_, F, M,
     ) -> Option<Found<F>> {
         let f = self.target.f;
         loop {
-            let w = slots.get_acquire(index::<L>(f, *at));
+            let w = read_unlocked::<L>(&self.target, slots, *at);
             let mut end = slot_last::<L>(f, *at);
             if L::is_table(f, w) {
                 return Some(Found::Table(w));
@@ -317,10 +318,8 @@ impl<F: Format, M: Memory, T: Tlb, V: FnMut(&Mapping<F>, Records)> Job<'_, F, M,
         let f = self.target.f;
         let (first, last) = (index::<L>(f, leaf.span.first), index::<L>(f, leaf.span.last));
         let slots_of_leaf = first..=last.min(slots.len() - 1);
-        let records = slots_of_leaf.fold(Records::default(), |records, number| {
-            let slot = Span { first: leaf.span.first, last: leaf.span.last };
-            records.or(self.slot(table, slots, number, slot))
-        });
+        let records =
+            slots_of_leaf.fold(Records::default(), |records, number| records.or(self.slot(table, slots, number, leaf)));
         let Target { f, reach, .. } = self.target;
         if self.policy.clear && !records.is_nothing() && reach.is_live() && self.way != Way::Lazy {
             let range = va_range(f, leaf.span.first, leaf.span.last);
@@ -329,18 +328,20 @@ impl<F: Format, M: Memory, T: Tlb, V: FnMut(&Mapping<F>, Records)> Job<'_, F, M,
         records
     }
 
-    /// Harvests one slot of the leaf of `span`. What cannot be cleared stays and is not reported.
+    /// Harvests one slot of a leaf. What cannot be cleared stays and is not reported, and what is not of the leaf any more
+    /// is left alone: whoever changes a neighbouring range may have taken a run apart.
     fn slot<L: Level<Format = F>>(
         &mut self,
         table: Table<L>,
         slots: &Slots<'_, L>,
         number: usize,
-        span: Span,
+        leaf: &Leaf<WordOf<L>>,
     ) -> Records {
         let Target { f, reach, .. } = self.target;
         let mut w = slots.get(number);
         loop {
-            let records = if L::is_leaf(f, w) { self.records::<L>(w) } else { Records::default() };
+            let is_of_leaf = L::is_leaf(f, w) && L::leaf_lg2(f, w) == leaf.size_lg2;
+            let records = if is_of_leaf { self.records::<L>(w) } else { Records::default() };
             if records.is_nothing() || !self.policy.clear {
                 return records;
             }
@@ -351,7 +352,7 @@ impl<F: Format, M: Memory, T: Tlb, V: FnMut(&Mapping<F>, Records)> Job<'_, F, M,
             }
             let done = if reach.is_live() && self.way == Way::Instruction {
                 let slot = table.address() + ((number as u64) << WordOf::<L>::BYTES_LG2);
-                let range = va_range(f, span.first, span.last);
+                let range = va_range(f, leaf.span.first, leaf.span.last);
                 let exchange = Exchange { slot, level: L::NUMBER, range, old: w.into(), new: new.into() };
                 self.tlb.exchange(&exchange).map_err(WordOf::<L>::truncate)
             } else {

@@ -10,6 +10,7 @@ use super::later;
 use super::records::Recording;
 use crate::address::VaRange;
 use crate::alarm::Place;
+use crate::atomic::{Ordering, fence};
 use crate::clean::{clean_new, clean_slots};
 use crate::context::Context;
 use crate::edit::Leaf;
@@ -18,12 +19,14 @@ use crate::flush::{Exchange, FlushRequest, Tlb, Unflushed};
 use crate::format::{ChangeKind, Format, Level, RootVisitor, Sizes, Way, WordOf};
 use crate::frames::Frames;
 use crate::garbage::Garbage;
+use crate::lock::{locked, read_unlocked};
 use crate::memory::Memory;
 use crate::ownership::is_foreign;
 use crate::range_mut::{RangeMut, Target};
 use crate::reserve::{Need, Reserve};
 use crate::span::{Span, all_sizes, check_aligned, index, low, slot_last, va, va_range};
 use crate::table::{Slots, Table};
+use crate::undo::take_down;
 use crate::word::Word;
 
 impl<F: Format> RangeMut<'_, F> {
@@ -125,7 +128,7 @@ impl<F: Format, M: Memory, T: Tlb> Job<'_, F, M, T> {
         Ok(table.open(f, self.memory, |slots| {
             let mut at = span.first;
             loop {
-                let w = slots.get_acquire(index::<L>(f, at));
+                let w = read_unlocked::<L>(&self.target, &slots, at);
                 let mut end = slot_last::<L>(f, at);
                 if L::is_table(f, w) {
                     return Some((at, Found::Table(w)));
@@ -162,7 +165,7 @@ impl<F: Format, M: Memory, T: Tlb> Job<'_, F, M, T> {
                     self.plan(Table::below::<L>(f, w), below, need)?;
                     below.last
                 }
-                Found::Leaf(leaf) if reach.is_live() && way == Way::Break && !reach.may_break() => {
+                Found::Leaf(leaf) if reach.is_live() && way == Way::Break && !self.may_break::<L>(&leaf) => {
                     return Err(Error::BreakBeforeMake { va: crate::span::va(f, leaf.span.first), kind });
                 }
                 Found::Leaf(leaf)
@@ -181,6 +184,13 @@ impl<F: Format, M: Memory, T: Tlb> Job<'_, F, M, T> {
             at = end + 1;
         }
         Ok(())
+    }
+
+    /// Whether a leaf may go through absent: if nothing here depends on it, and who shares it can be told to wait.
+    fn may_break<L: Level<Format = F>>(&self, leaf: &Leaf<WordOf<L>>) -> bool {
+        let Target { f, reach, .. } = self.target;
+        let can_lock = leaf.size_lg2 == L::shift(f) && locked::<L>(f).is_some();
+        reach.may_break() && (can_lock || self.target.owns(leaf.span))
     }
 
     /// Splits what has been planned.
@@ -245,10 +255,11 @@ impl<F: Format, M: Memory, T: Tlb> Job<'_, F, M, T> {
             clean_slots(f, self.memory, table, leaf.span);
             self.tlb.flush(&reach.request(f, range, L::leaf_sizes(f), false));
         }
-        let keeps = reach.is_live() && !breaks;
+        // Slots may be somebody else's, who has taken the run apart already.
+        let size_lg2 = (!breaks).then_some(leaf.size_lg2);
         table.open(f, self.memory, |slots| {
             build::pieces_of_run::<L>(f, self.lg2, &Leaf { word, ..*leaf }, part, |span, template, size| {
-                rewrite(f, &slots, span, (template, size), oa + (span.first - leaf.span.first), keeps);
+                rewrite(f, &slots, span, (template, size), oa + (span.first - leaf.span.first), size_lg2);
             })
         })??;
         clean_slots(f, self.memory, table, leaf.span);
@@ -272,41 +283,45 @@ impl<F: Format, M: Memory, T: Tlb> Job<'_, F, M, T> {
         let range = va_range(f, leaf.span.first, leaf.span.last);
         let sizes = Sizes::one(leaf.size_lg2).or(all_sizes::<L::Below>(f));
         let mut leaf = *leaf;
-        if way == Way::Break {
-            leaf.word = table.open(f, self.memory, |slots| slots.slot(number).take(L::empty(f)))?;
-            clean_slots(f, self.memory, table, leaf.span);
-            self.tlb.flush(&reach.request(f, range, sizes, true));
-        }
+        let mut held = None;
         loop {
+            if way == Way::Break && held.is_none() {
+                let word = if self.target.owns(leaf.span) { Some(L::empty(f)) } else { locked::<L>(f) };
+                let word = word.unwrap_or(L::empty(f));
+                let taken = table.open(f, self.memory, |slots| slots.exchange(number, leaf.word, word))?;
+                if taken.is_ok() {
+                    held = Some(word);
+                    clean_slots(f, self.memory, table, leaf.span);
+                    self.tlb.flush(&reach.request(f, range, sizes, true));
+                } else if !self.is_still(table, &mut leaf)? {
+                    return self.go_on(table, &leaf, part, reserve);
+                }
+                continue;
+            }
             let child = build::table_below::<L, M>(f, self.memory, self.lg2, &leaf, part, reserve);
-            if child.is_err() && way == Way::Break {
-                table.open(f, self.memory, |slots| slots.set(number, leaf.word))?;
+            if let (Some(held), true) = (held, child.is_err()) {
+                let _ = table.open(f, self.memory, |slots| slots.exchange(number, held, leaf.word))?;
             }
             let child = child?;
             clean_new(f, self.memory, &child);
             let new = L::table(f, child.address().get());
-            let linked = match way {
-                Way::Instruction => {
-                    let slot = table.address() + ((number as u64) << WordOf::<L>::BYTES_LG2);
-                    let (old, new) = (leaf.word.into(), new.into());
-                    let exchange = Exchange { slot, level: L::NUMBER, range, old, new };
-                    self.tlb.exchange(&exchange).map_err(WordOf::<L>::truncate)
-                }
-                Way::Break => table.open(f, self.memory, |slots| slots.exchange(number, L::empty(f), new))?,
-                _ => table.open(f, self.memory, |slots| slots.exchange(number, leaf.word, new))?,
+            let linked = if way == Way::Instruction {
+                let slot = table.address() + ((number as u64) << WordOf::<L>::BYTES_LG2);
+                let (old, new) = (leaf.word.into(), new.into());
+                let exchange = Exchange { slot, level: L::NUMBER, range, old, new };
+                // The instruction does not say that earlier stores come before it.
+                fence(Ordering::Release);
+                self.tlb.exchange(&exchange).map_err(WordOf::<L>::truncate)
+            } else {
+                table.open(f, self.memory, |slots| slots.exchange(number, held.unwrap_or(leaf.word), new))?
             };
-            let Err(now) = linked else { break };
-            build::take_down(f, self.memory, child, reserve)?;
-            if L::is_table(f, now) {
-                // Whoever changes a neighbouring range has split it.
-                let part = Span { first: part.first, last: part.last };
-                return self.commit(Table::below::<L>(f, now), part, reserve);
+            if linked.is_ok() {
+                break;
             }
-            if !L::is_leaf(f, now) {
-                return Err(Error::Hole { va: va(f, leaf.span.first) });
+            take_down(f, self.memory, child, reserve)?;
+            if !self.is_still(table, &mut leaf)? {
+                return self.go_on(table, &leaf, part, reserve);
             }
-            // The machine has recorded something in the leaf: its parts have to know.
-            leaf.word = now;
         }
         clean_slots(f, self.memory, table, leaf.span);
         if live && way != Way::Instruction && (way != Way::Break || f.way(ChangeKind::Fill) != Way::Lazy) {
@@ -314,27 +329,62 @@ impl<F: Format, M: Memory, T: Tlb> Job<'_, F, M, T> {
         }
         Ok(())
     }
+
+    /// Whether there is still a leaf in the slot, in which the machine has recorded something: its parts have to know.
+    fn is_still<L: Level<Format = F>>(&self, table: Table<L>, leaf: &mut Leaf<WordOf<L>>) -> Result<bool, Error> {
+        let f = self.target.f;
+        let at = leaf.span.first;
+        let now = table.open(f, self.memory, |slots| read_unlocked::<L>(&self.target, &slots, at))?;
+        let still = L::is_leaf(f, now) && L::leaf_lg2(f, now) == leaf.size_lg2;
+        if still {
+            leaf.word = now;
+        }
+        Ok(still)
+    }
+
+    /// Goes on in the table that whoever changes a neighbouring range has made of the leaf.
+    fn go_on<L: Level<Format = F>>(
+        &mut self,
+        table: Table<L>,
+        leaf: &Leaf<WordOf<L>>,
+        part: Span,
+        reserve: &mut Reserve,
+    ) -> Result<(), Error> {
+        let f = self.target.f;
+        let now = table.read(f, self.memory, leaf.span.first)?;
+        if L::is_table(f, now) {
+            return self.commit(Table::below::<L>(f, now), part, reserve);
+        }
+        Err(Error::Hole { va: va(f, leaf.span.first) })
+    }
 }
 
-/// Writes leaves over a part of a run; keeps what the machine records meanwhile, if it may.
+/// Writes leaves over a part of a run. Where there is still the run, of `2^size_lg2` bytes, what the machine records
+/// meanwhile is kept, and what is not the run any more is left alone.
 fn rewrite<L: Level>(
     f: L::Format,
     slots: &Slots<'_, L>,
     span: Span,
     (template, size): (WordOf<L>, u32),
     oa: u64,
-    keeps: bool,
+    size_lg2: Option<u32>,
 ) {
     let recording = Recording::of_machine::<L>(f);
     let is_identical = size > L::shift(f) && L::run_is_identical(f, size);
-    let stretch = slots.stretch(index::<L>(f, span.first), index::<L>(f, span.last));
-    for (number, slot) in (0..).zip(stretch.iter()) {
-        let oa = oa + (number << L::shift(f));
+    let (first, last) = (index::<L>(f, span.first), index::<L>(f, span.last));
+    for (offset, number) in (0..).zip(first..=last) {
+        let oa = oa + (offset << L::shift(f));
         let new = L::leaf(f, template, size, if is_identical { oa & !low(size) } else { oa });
-        if keeps {
-            slot.update(slot.get(), |old| recording.merge(new, old));
-        } else {
-            slot.set(new);
+        let Some(size_lg2) = size_lg2 else {
+            slots.set(number, new);
+            continue;
+        };
+        let mut old = slots.get(number);
+        while L::is_leaf(f, old) && L::leaf_lg2(f, old) == size_lg2 {
+            match slots.exchange(number, old, recording.merge(new, old)) {
+                Ok(()) => break,
+                Err(now) => old = now,
+            }
         }
     }
 }

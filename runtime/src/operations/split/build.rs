@@ -1,6 +1,5 @@
 //! The parts of a leaf: which there are, and tables full of them.
 
-use crate::address::Oa;
 use crate::edit::Leaf;
 use crate::error::Error;
 use crate::format::{Level, Sizes, WordOf};
@@ -193,24 +192,4 @@ pub(super) fn table_below<L: Level, M: Memory>(
         }
     }
     Ok(table)
-}
-
-/// Puts the frames of a table that could not be linked, and of those below, back into the reserve.
-pub(super) fn take_down<L: Level, M: Memory>(
-    f: L::Format,
-    memory: &M,
-    table: NewTable<L>,
-    reserve: &mut Reserve,
-) -> Result<(), Error> {
-    if L::IS_FLOOR {
-        return Ok(());
-    }
-    let slots = if L::HAS_TABLES { 1_usize << L::index_bits(f) } else { 0 };
-    for number in 0..slots {
-        let w = table.open(f, memory, |slots| slots.get(number))?;
-        if L::is_table(f, w) {
-            take_down(f, memory, NewTable::<L::Below>::in_frame(Oa::new(L::table_address(f, w))), reserve)?;
-        }
-    }
-    reserve.put(f, memory, table)
 }
