@@ -31,6 +31,7 @@ use crate::flush::Unflushed;
 use crate::map::Leaves;
 use crate::operations::{Applied, Apply, Harvest, Hide, Join, Occupant, Pin, Records, Stopped, Verdict};
 use crate::protect::Protect;
+use crate::request::Request;
 use crate::translate::Mapping;
 use crate::unmap::Unmap;
 
@@ -58,4 +59,5 @@ delegate! {
         rule: R,
         denied: D,
     ) -> Result<Unflushed<F>, Error>;
+    commit(range: impl Into<VaRange>, request: &Request<'_, F>) -> Result<Unflushed<F>, Error>;
 }

@@ -44,7 +44,54 @@ impl<F: Format> RangeMut<'_, F> {
         leaves: Leaves,
     ) -> Result<Unflushed<F>, Error> {
         let (target, place) = (self.target, Place::of_caller());
-        target.f.root(Map { target, place, cx, range: range.into(), oa: oa.into(), attributes, leaves })
+        let wanted = Wanted { range: range.into(), oa: oa.into(), attributes, leaves };
+        target.f.root(Map { target, place, cx, wanted })
+    }
+}
+
+/// What is to be mapped.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted<'a, F: Format> {
+    pub(crate) range: VaRange,
+    pub(crate) oa: Oa,
+    pub(crate) attributes: &'a F::Attributes,
+    pub(crate) leaves: Leaves,
+}
+
+impl<'a, F: Format> Wanted<'a, F> {
+    /// The job of mapping it below a root of level `L`, unless there is nothing to map.
+    #[inline]
+    fn job<'m, L: Level<Format = F>, M: Memory>(
+        &self,
+        target: &Target<F>,
+        memory: &'m M,
+    ) -> Result<Option<(Span, Job<'m, F, M>)>, Error>
+    where
+        'a: 'm,
+    {
+        let f = target.f;
+        let Some(span) = target.span::<L>(self.range)? else { return Ok(None) };
+        let oa = self.oa.get();
+        check_output(f, span, oa)?;
+        let sizes = sizes::<L>(f, self.attributes, self.leaves)?;
+        let delta = oa.wrapping_sub(span.first);
+        let sizes = congruent(f, sizes, span, oa, delta)?;
+        if target.reach.is_live() && f.way(ChangeKind::Fill) == Way::Instruction {
+            return Err(Error::NeedsInstruction { va: va(f, span.first), kind: ChangeKind::Fill });
+        }
+        Ok(Some((span, Job { f, memory, attributes: self.attributes, sizes, delta })))
+    }
+
+    /// Plans only: says what `map` would refuse, and counts what it would need. Nothing is changed.
+    pub(crate) fn plan<L: Level<Format = F>, M: Memory>(
+        &self,
+        target: &Target<F>,
+        memory: &M,
+        need: &mut Need,
+    ) -> Result<(), Error> {
+        let Some((span, job)) = self.job::<L, M>(target, memory)? else { return Ok(()) };
+        memory.begin();
+        job.plan(Table::<L>::at(target.root), span, need)
     }
 }
 
@@ -53,36 +100,24 @@ struct Map<'a, F: Format, M, A, T> {
     target: Target<F>,
     place: Place,
     cx: &'a mut Context<M, A, T>,
-    range: VaRange,
-    oa: Oa,
-    attributes: &'a F::Attributes,
-    leaves: Leaves,
+    wanted: Wanted<'a, F>,
 }
 
 impl<F: Format, M: Memory, A: Frames, T: Tlb> RootVisitor<F> for Map<'_, F, M, A, T> {
     type Output = Result<Unflushed<F>, Error>;
 
     fn visit<L: Level<Format = F>>(self) -> Self::Output {
-        let Target { f, reach, .. } = self.target;
+        let Target { f, reach, root, .. } = self.target;
         let Context { memory, frames, .. } = self.cx;
         let memory = &*memory;
-        let Some(span) = self.target.span::<L>(self.range)? else { return Ok(Unflushed::nothing(f)) };
-        let oa = self.oa.get();
-        check_output(f, span, oa)?;
-        let sizes = sizes::<L>(f, self.attributes, self.leaves)?;
-        let delta = oa.wrapping_sub(span.first);
-        let sizes = congruent(f, sizes, span, oa, delta)?;
-        let way = f.way(ChangeKind::Fill);
-        if reach.is_live() && way == Way::Instruction {
-            return Err(Error::NeedsInstruction { va: va(f, span.first), kind: ChangeKind::Fill });
-        }
-
-        let job = Job { f, memory, attributes: self.attributes, sizes, delta };
-        let root = Table::<L>::at(self.target.root);
+        let Some((span, job)) = self.wanted.job::<L, M>(&self.target, memory)? else {
+            return Ok(Unflushed::nothing(f));
+        };
+        let root = Table::<L>::at(root);
         memory.begin();
         let tables = !job.at_once(root, span)? && job.in_two_steps(root, span, frames)?;
-        let flush = reach.is_live() && way != Way::Lazy;
-        let request = flush.then(|| reach.request(f, self.range, sizes, tables));
+        let flush = reach.is_live() && f.way(ChangeKind::Fill) != Way::Lazy;
+        let request = flush.then(|| reach.request(f, self.wanted.range, job.sizes, tables));
         Ok(Unflushed::new(f, request, Garbage::NONE, self.place))
     }
 }

@@ -170,6 +170,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         if self.refuse_partial {
             return Err(Error::PartialLeaf { va, size_lg2: leaf.size_lg2 });
         }
+        plan.need.count_split();
         if !E::SEES_ABSENT {
             self.check_way(va, ChangeKind::Size, f.way(ChangeKind::Size))?;
         }

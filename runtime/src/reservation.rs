@@ -13,7 +13,7 @@ use crate::reserve::{Reserve, can_hold, shape};
 use crate::table::NewTable;
 
 /// Frames by level, in front of no source: what an operation takes comes out of it, what is given back is held. Made by
-/// [`RangeMut::prepare`](crate::RangeMut::prepare), used through
+/// [`RangeMut::prepare`](crate::RangeMut::prepare) and [`Plan::reserve`](crate::Plan::reserve), used through
 /// [`Context::with_frames`](crate::Context::with_frames).
 ///
 /// What it holds hangs together in lists through the frames themselves, so it takes no memory. What is left goes back

@@ -17,9 +17,11 @@ use crate::table::NewTable;
 use crate::word::Word;
 
 /// How many tables of each level an operation needs.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Need {
     counts: [u64; MAX_LEVELS],
+    /// How many leaves it splits.
+    splits: u64,
 }
 
 impl Need {
@@ -29,6 +31,18 @@ impl Need {
         const { assert!((L::NUMBER as usize) < MAX_LEVELS, "a format has at most 8 levels") };
         let counted = &mut self.counts[L::NUMBER as usize];
         *counted = counted.saturating_add(count);
+    }
+
+    /// One more leaf is split.
+    #[inline]
+    pub(crate) const fn count_split(&mut self) {
+        self.splits = self.splits.saturating_add(1);
+    }
+
+    /// How many leaves are split.
+    #[inline]
+    pub(crate) const fn splits(&self) -> u64 {
+        self.splits
     }
 
     /// How many tables of each level.

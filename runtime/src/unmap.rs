@@ -92,7 +92,7 @@ impl Default for Unmap {
 
 /// Leaves go.
 #[derive(Clone, Copy)]
-struct Clear;
+pub(crate) struct Clear;
 
 impl<F: Format> Edit<F> for Clear {
     const KIND: ChangeKind = ChangeKind::Clear;

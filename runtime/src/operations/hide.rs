@@ -53,7 +53,7 @@ impl Hide {
         Self { partial: Partial::Refuse, ..self }
     }
 
-    const fn policy(self) -> Policy {
+    pub(crate) const fn policy(self) -> Policy {
         Policy { holes: self.holes, partial: self.partial, tables: Tables::Keep }
     }
 }
@@ -153,7 +153,7 @@ fn comes_back<L: Level>(f: L::Format, w: WordOf<L>) -> bool {
 
 /// Leaves become absent words that keep them.
 #[derive(Clone, Copy)]
-struct Hiding;
+pub(crate) struct Hiding;
 
 impl<F: Format> Edit<F> for Hiding {
     const KIND: ChangeKind = ChangeKind::Clear;
@@ -188,7 +188,7 @@ impl<F: Format> Edit<F> for Hiding {
 
 /// Absent words that keep leaves become these leaves.
 #[derive(Clone, Copy)]
-struct Showing;
+pub(crate) struct Showing;
 
 impl<F: Format> Edit<F> for Showing {
     const KIND: ChangeKind = ChangeKind::Fill;

@@ -24,7 +24,7 @@ mod runs;
 mod settle;
 mod uniform;
 
-use super::later;
+use super::{Unused, later};
 use crate::address::{Oa, VaRange};
 use crate::alarm::Place;
 use crate::context::Context;
@@ -190,6 +190,7 @@ impl<F: Format, M: Memory, A: Frames, T: Tlb, C: Ask<F>> RootVisitor<F> for Join
             tlb: &mut cx.tlb,
             policy,
             ask,
+            counted: None,
             pending: Batch::default(),
             garbage: Garbage::NONE,
             request: None,
@@ -210,6 +211,32 @@ impl<F: Format, M: Memory, A: Frames, T: Tlb, C: Ask<F>> RootVisitor<F> for Join
     }
 }
 
+/// How many leaves `join` would make in `range` below a root of level `L` of what stands there. Nothing is changed.
+pub(crate) fn count_joins<L: Level, M: Memory>(
+    target: Target<L::Format>,
+    memory: &M,
+    range: VaRange,
+    policy: Join,
+) -> Result<u64, Error> {
+    let f = target.f;
+    let Some(span) = target.span::<L>(range)? else { return Ok(0) };
+    check_aligned(f, span, all_sizes::<L>(f).smallest().unwrap_or(0))?;
+    let mut job = Job {
+        target,
+        memory,
+        tlb: &mut Unused,
+        policy,
+        ask: Always,
+        counted: Some(0),
+        pending: Batch::default(),
+        garbage: Garbage::NONE,
+        request: None,
+    };
+    memory.begin();
+    job.table(Table::<L>::at(target.root), span)?;
+    Ok(job.counted.unwrap_or(0))
+}
+
 /// A join under way.
 struct Job<'a, F: Format, M, T, C> {
     target: Target<F>,
@@ -217,6 +244,8 @@ struct Job<'a, F: Format, M, T, C> {
     tlb: &'a mut T,
     policy: Join,
     ask: C,
+    /// How many leaves would be made, if they are only counted.
+    counted: Option<u64>,
     /// What has been unlinked since the last flush.
     pending: Batch<F>,
     /// Unlinked and flushed tables.
@@ -366,6 +395,9 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
         if live && way == Way::Instruction && !T::EXCHANGES {
             return Err(Error::NeedsInstruction { va, kind });
         }
+        if self.is_counted() {
+            return Ok(());
+        }
         if self.pending.is_full() {
             self.settle()?;
         }
@@ -403,6 +435,13 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
             }
             old = now;
         }
+    }
+
+    /// Whether a leaf that could be made is only counted; counts it.
+    fn is_counted(&mut self) -> bool {
+        let Some(count) = &mut self.counted else { return false };
+        *count += 1;
+        true
     }
 
     /// Flushes, also for `range`, when the operation is done.

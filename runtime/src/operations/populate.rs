@@ -69,11 +69,9 @@ impl<F: Format, M: Memory, A: Frames, T: Tlb> RootVisitor<F> for PopulateAt<'_, 
     fn visit<L: Level<Format = F>>(self) -> Self::Output {
         let Self { target, place, cx, range, lg2, pin } = self;
         let f = target.f;
-        if !all_sizes::<L>(f).has(lg2) {
-            return Err(Error::NoSuchSize { lg2 });
-        }
-        let Some(span) = target.span::<L>(range)? else { return Ok(Unflushed::nothing(f)) };
-        let job = Populate { f, memory: &cx.memory, live: target.reach.is_live(), lg2, pin };
+        let Some((span, job)) = Populate::new::<L>(&target, &cx.memory, range, (lg2, pin))? else {
+            return Ok(Unflushed::nothing(f));
+        };
         let root = Table::<L>::at(target.root);
         let new = job.run(root, span, &mut cx.frames)?;
         let flush = new && job.live && f.way(ChangeKind::Fill) != Way::Lazy;
@@ -92,7 +90,22 @@ pub(crate) struct Populate<'a, F, M> {
     pub(crate) pin: Pin,
 }
 
-impl<F: Format, M: Memory> Populate<'_, F, M> {
+impl<'a, F: Format, M: Memory> Populate<'a, F, M> {
+    /// The job for `range` below a root of level `L`, unless there is nothing to do.
+    pub(crate) fn new<L: Level<Format = F>>(
+        target: &Target<F>,
+        memory: &'a M,
+        range: VaRange,
+        (lg2, pin): (u32, Pin),
+    ) -> Result<Option<(Span, Self)>, Error> {
+        let f = target.f;
+        if !all_sizes::<L>(f).has(lg2) {
+            return Err(Error::NoSuchSize { lg2 });
+        }
+        let span = target.span::<L>(range)?;
+        Ok(span.map(|span| (span, Self { f, memory, live: target.reach.is_live(), lg2, pin })))
+    }
+
     /// Looks for what is in the way, takes the frames, and makes the tables. Returns whether there are new ones.
     pub(crate) fn run<L: Level<Format = F>, A: Frames>(
         &self,
@@ -116,7 +129,8 @@ impl<F: Format, M: Memory> Populate<'_, F, M> {
         !L::HAS_TABLES || L::shift(self.f) <= self.lg2
     }
 
-    fn plan<L: Level<Format = F>>(&self, table: Table<L>, span: Span, need: &mut Need) -> Result<(), Error> {
+    /// Looks for what is in the way, and counts the tables that are missing.
+    pub(crate) fn plan<L: Level<Format = F>>(&self, table: Table<L>, span: Span, need: &mut Need) -> Result<(), Error> {
         if self.is_end::<L>() {
             return Ok(());
         }

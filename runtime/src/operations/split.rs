@@ -6,8 +6,8 @@
 
 mod build;
 
-use super::later;
 use super::records::Recording;
+use super::{Unused, later};
 use crate::address::VaRange;
 use crate::alarm::Place;
 use crate::atomic::{Ordering, fence};
@@ -103,6 +103,25 @@ pub(super) fn split_span<L: Level, M: Memory, A: Frames, T: Tlb>(
     }
 }
 
+/// Says what `split` would refuse in `range` below a root of level `L`, and counts what it would need. Nothing is
+/// changed.
+pub(crate) fn plan_split<L: Level, M: Memory>(
+    target: Target<L::Format>,
+    memory: &M,
+    range: VaRange,
+    lg2: u32,
+    need: &mut Need,
+) -> Result<(), Error> {
+    let f = target.f;
+    let Some(span) = target.span::<L>(range)? else { return Ok(()) };
+    check_aligned(f, span, all_sizes::<L>(f).smallest().unwrap_or(0))?;
+    if all_sizes::<L>(f).up_to(lg2).is_empty() {
+        return Err(Error::NoSuchSize { lg2 });
+    }
+    memory.begin();
+    Job { target, memory, tlb: &mut Unused, lg2, request: None }.plan(Table::<L>::at(target.root), span, need)
+}
+
 /// A split under way.
 struct Job<'a, F, M, T> {
     target: Target<F>,
@@ -174,6 +193,7 @@ impl<F: Format, M: Memory, T: Tlb> Job<'_, F, M, T> {
                     return Err(Error::NeedsInstruction { va: crate::span::va(f, leaf.span.first), kind });
                 }
                 Found::Leaf(leaf) => {
+                    need.count_split();
                     build::plan_leaf::<L>(f, self.lg2, &leaf, leaf.part(span), need)?;
                     leaf.span.last
                 }

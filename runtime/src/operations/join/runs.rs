@@ -67,10 +67,14 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
                 None => return Ok(false),
             },
         };
-        if reach.is_live() && f.way(ChangeKind::Size) == Way::Break {
-            if !reach.may_break() {
-                return Err(Error::BreakBeforeMake { va: va(f, group.first), kind: ChangeKind::Size });
-            }
+        let breaks = reach.is_live() && f.way(ChangeKind::Size) == Way::Break;
+        if breaks && !reach.may_break() {
+            return Err(Error::BreakBeforeMake { va: va(f, group.first), kind: ChangeKind::Size });
+        }
+        if self.is_counted() {
+            return Ok(true);
+        }
+        if breaks {
             self.break_group(table, group, (template, size), oa)?;
         } else {
             let live = reach.is_live();
