@@ -49,6 +49,9 @@ impl<F: Format> RangeMut<'_, F> {
     }
 }
 
+/// A job and the span that it is for.
+type Spanned<J> = (Span, J);
+
 /// What is to be mapped.
 #[derive(Clone, Copy)]
 pub(crate) struct Wanted<'a, F: Format> {
@@ -65,7 +68,7 @@ impl<'a, F: Format> Wanted<'a, F> {
         &self,
         target: &Target<F>,
         memory: &'m M,
-    ) -> Result<Option<(Span, Job<'m, F, M>)>, Error>
+    ) -> Result<Option<Spanned<Job<'m, F, M>>>, Error>
     where
         'a: 'm,
     {
