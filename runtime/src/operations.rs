@@ -19,8 +19,8 @@ pub(crate) use hide::{Hiding, Showing};
 pub use join::Join;
 pub(crate) use join::count_joins;
 pub use populate::Pin;
-pub use protect_many::Verdict;
 pub(crate) use populate::Populate;
+pub use protect_many::Verdict;
 pub use share::SharedTable;
 pub(crate) use split::plan_split;
 
