@@ -8,6 +8,7 @@ use super::later;
 use super::records::{change_records, recorded};
 use crate::address::VaRange;
 use crate::alarm::Place;
+use crate::clean::clean_slots;
 use crate::context::Context;
 use crate::edit::Leaf;
 use crate::error::Error;
@@ -266,8 +267,12 @@ impl<F: Format, M: Memory, T: Tlb, V: FnMut(&Mapping<F>, Records)> Job<'_, F, M,
             let Some(found) = found else { return Ok(()) };
             let end = match found {
                 Found::Leaf(leaf, records) => {
+                    let span = Span { first: at & !low(leaf.size_lg2), last: at | low(leaf.size_lg2) };
+                    if self.policy.clear {
+                        clean_slots(f, memory, table, span);
+                    }
                     (self.visitor)(&leaf, records);
-                    at | low(leaf.size_lg2)
+                    span.last
                 }
                 Found::Table(w) => {
                     let below = Span { first: at, last: slot_last::<L>(f, at).min(span.last) };
