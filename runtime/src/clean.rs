@@ -5,7 +5,7 @@
 
 use crate::format::{Format, Level, WordOf};
 use crate::memory::Memory;
-use crate::span::{Span, index};
+use crate::span::{Span, index, low};
 use crate::table::{NewTable, Table};
 use crate::word::Word;
 
@@ -16,6 +16,15 @@ pub(crate) fn clean_slots<L: Level, M: Memory>(f: L::Format, memory: &M, table: 
         let (first, last) = (index::<L>(f, span.first) as u64, index::<L>(f, span.last) as u64);
         let word_lg2 = WordOf::<L>::BYTES_LG2;
         memory.clean(table.address() + (first << word_lg2), (last + 1 - first) << word_lg2);
+    }
+}
+
+/// As [`clean_slots`], with the rest of the runs of which a part is in `span`: they may have been taken apart.
+#[inline(always)]
+pub(crate) fn clean_runs<L: Level, M: Memory>(f: L::Format, memory: &M, table: Table<L>, span: Span) {
+    if f.cleans() {
+        let run = low(L::leaf_sizes(f).largest_up_to(63).unwrap_or(0).max(L::shift(f)));
+        clean_slots(f, memory, table, Span { first: span.first & !run, last: span.last | run });
     }
 }
 

@@ -1,6 +1,6 @@
 //! Making a change that has been planned, by stores.
 
-use crate::clean::clean_slots;
+use crate::clean::clean_runs;
 use crate::edit::{Edit, Leaf};
 use crate::error::Error;
 use crate::flush::Tlb;
@@ -39,7 +39,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         let (f, memory) = (self.f, self.memory);
         if !L::HAS_TABLES {
             table.open(f, memory, |slots| self.commit_leaves(&slots, span, env.progress))??;
-            clean_slots(f, memory, table, span);
+            clean_runs(f, memory, table, span);
             return Ok(());
         }
         let mut at = span.first;
@@ -47,10 +47,10 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             let from = at;
             let turn = table.open(f, memory, |slots| self.commit_slots(&slots, &mut at, span, env.progress))??;
             let Some(turn) = turn else {
-                clean_slots(f, memory, table, Span { first: from, last: span.last });
+                clean_runs(f, memory, table, Span { first: from, last: span.last });
                 return Ok(());
             };
-            clean_slots(f, memory, table, Span { first: from, last: at });
+            clean_runs(f, memory, table, Span { first: from, last: at });
             let below = Span { first: at, last: slot_last::<L>(f, at).min(span.last) };
             match turn {
                 Turn::Below(w) => {

@@ -15,7 +15,7 @@ use crate::reserve::{Need, Reserve};
 use crate::span::{Span, index, low, slot_last};
 use crate::table::{Slots, Table};
 use crate::unmap::{Holes, Partial, Tables};
-use crate::{clean::clean_slots, edit::Leaf};
+use crate::{clean::clean_runs, edit::Leaf};
 
 /// What is the same for the whole operation.
 pub(crate) struct Job<'a, F, M, E> {
@@ -211,7 +211,7 @@ impl<'a, F: Format, M: Memory, E: Edit<F>> Job<'a, F, M, E> {
             }
             memory.commit();
             let done = table.open(f, memory, |slots| self.leaves_at_once(&slots, span, progress))??;
-            clean_slots(f, memory, table, span);
+            clean_runs(f, memory, table, span);
             return Ok(done);
         }
         let slot = Span { first: span.first & !low(L::shift(f)), last: slot_last::<L>(f, span.first) };

@@ -1,19 +1,30 @@
 //! Making translations.
 
+mod build;
+mod commit;
+mod plan;
+mod replace;
+
+use core::cell::Cell;
+
 use crate::address::{Oa, VaRange};
 use crate::alarm::Place;
+use crate::clean::clean_slots;
 use crate::context::Context;
 use crate::error::Error;
 use crate::flush::{Tlb, Unflushed};
-use crate::format::{ChangeKind, Format, Level, RootVisitor, Sizes, Unencodable, Way};
+use crate::format::{ChangeKind, Format, Level, RootVisitor, Sizes, Unencodable, Way, WordOf};
 use crate::frames::Frames;
-use crate::garbage::Garbage;
+use crate::garbage::{Garbage, can_unlink};
+use crate::lock::read_unlocked;
 use crate::memory::Memory;
-use crate::pieces::{Piece, fill, fill_new, piece};
+use crate::ownership::{foreign_bit, is_foreign, pinned_bit};
+use crate::pieces::{Piece, fill, piece};
+use crate::progress::Progress;
 use crate::range_mut::{RangeMut, Target};
 use crate::reserve::{Need, Reserve};
 use crate::span::{Span, all_sizes, check_aligned, index, length_lg2, low, slot_last, va};
-use crate::table::{NewTable, Slots, Table};
+use crate::table::{Slots, Table};
 
 /// Of which leaves a mapping is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,14 +54,11 @@ impl<F: Format> RangeMut<'_, F> {
         attributes: &F::Attributes,
         leaves: Leaves,
     ) -> Result<Unflushed<F>, Error> {
-        let (target, place) = (self.target, Place::of_caller());
+        let (target, place) = (&self.target, Place::of_caller());
         let wanted = Wanted { range: range.into(), oa: oa.into(), attributes, leaves };
         target.f.root(Map { target, place, cx, wanted })
     }
 }
-
-/// A job and the span that it is for.
-type Spanned<J> = (Span, J);
 
 /// What is to be mapped.
 #[derive(Clone, Copy)]
@@ -61,30 +69,7 @@ pub(crate) struct Wanted<'a, F: Format> {
     pub(crate) leaves: Leaves,
 }
 
-impl<'a, F: Format> Wanted<'a, F> {
-    /// The job of mapping it below a root of level `L`, unless there is nothing to map.
-    #[inline]
-    fn job<'m, L: Level<Format = F>, M: Memory>(
-        &self,
-        target: &Target<F>,
-        memory: &'m M,
-    ) -> Result<Option<Spanned<Job<'m, F, M>>>, Error>
-    where
-        'a: 'm,
-    {
-        let f = target.f;
-        let Some(span) = target.span::<L>(self.range)? else { return Ok(None) };
-        let oa = self.oa.get();
-        check_output(f, span, oa)?;
-        let sizes = sizes::<L>(f, self.attributes, self.leaves)?;
-        let delta = oa.wrapping_sub(span.first);
-        let sizes = congruent(f, sizes, span, oa, delta)?;
-        if target.reach.is_live() && f.way(ChangeKind::Fill) == Way::Instruction {
-            return Err(Error::NeedsInstruction { va: va(f, span.first), kind: ChangeKind::Fill });
-        }
-        Ok(Some((span, Job { f, memory, attributes: self.attributes, sizes, delta })))
-    }
-
+impl<F: Format> Wanted<'_, F> {
     /// Plans only: says what `map` would refuse, and counts what it would need. Nothing is changed.
     pub(crate) fn plan<L: Level<Format = F>, M: Memory>(
         &self,
@@ -92,7 +77,8 @@ impl<'a, F: Format> Wanted<'a, F> {
         memory: &M,
         need: &mut Need,
     ) -> Result<(), Error> {
-        let Some((span, job)) = self.job::<L, M>(target, memory)? else { return Ok(()) };
+        let Some(span) = target.span::<L>(self.range)? else { return Ok(()) };
+        let job = Job::new::<L>(target, memory, (span, self.oa.get()), self.attributes, self.leaves)?;
         memory.begin();
         job.plan(Table::<L>::at(target.root), span, need)
     }
@@ -100,7 +86,7 @@ impl<'a, F: Format> Wanted<'a, F> {
 
 /// `map` below a root.
 struct Map<'a, F: Format, M, A, T> {
-    target: Target<F>,
+    target: &'a Target<F>,
     place: Place,
     cx: &'a mut Context<M, A, T>,
     wanted: Wanted<'a, F>,
@@ -110,18 +96,24 @@ impl<F: Format, M: Memory, A: Frames, T: Tlb> RootVisitor<F> for Map<'_, F, M, A
     type Output = Result<Unflushed<F>, Error>;
 
     fn visit<L: Level<Format = F>>(self) -> Self::Output {
-        let Target { f, reach, root, .. } = self.target;
-        let Context { memory, frames, .. } = self.cx;
+        let target = self.target;
+        let f = target.f;
+        let Context { memory, frames, tlb } = self.cx;
+        let wanted = self.wanted;
+        let Some(span) = target.span::<L>(wanted.range)? else { return Ok(Unflushed::nothing(f)) };
         let memory = &*memory;
-        let Some((span, job)) = self.wanted.job::<L, M>(&self.target, memory)? else {
-            return Ok(Unflushed::nothing(f));
-        };
-        let root = Table::<L>::at(root);
+        let job = Job::new::<L>(target, memory, (span, wanted.oa.get()), wanted.attributes, wanted.leaves)?;
+        let job = Job { has_instruction: T::EXCHANGES, ..job };
+        let root = Table::<L>::at(self.target.root);
         memory.begin();
-        let tables = !job.at_once(root, span)? && job.in_two_steps(root, span, frames)?;
-        let flush = reach.is_live() && f.way(ChangeKind::Fill) != Way::Lazy;
-        let request = flush.then(|| reach.request(f, self.wanted.range, job.sizes, tables));
-        Ok(Unflushed::new(f, request, Garbage::NONE, self.place))
+        if job.at_once(root, span)? {
+            let flush = f.way(ChangeKind::Fill) != Way::Lazy && target.reach.is_live();
+            let request = flush.then(|| target.reach.request(f, wanted.range, job.sizes, false));
+            return Ok(Unflushed::new(f, request, Garbage::NONE, self.place));
+        }
+        let Progress { garbage, touched } = job.in_two_steps(root, span, frames, tlb)?;
+        let request = touched.request(f, target.reach, false);
+        Ok(Unflushed::new(f, request, garbage, self.place))
     }
 }
 
@@ -189,56 +181,114 @@ fn congruent<F: Format>(f: F, sizes: Sizes, span: Span, oa: u64, delta: u64) -> 
 /// What is the same for the whole operation.
 struct Job<'a, F: Format, M> {
     f: F,
+    target: &'a Target<F>,
     memory: &'a M,
     attributes: &'a F::Attributes,
     /// The sizes that may be used.
     sizes: Sizes,
+    /// Those that have been.
+    used: Cell<Sizes>,
     /// OA minus position.
     delta: u64,
+    /// Whether there is an instruction for what takes one.
+    has_instruction: bool,
+}
+
+/// What a commit works with, beside the tables.
+struct Env<'a, T> {
+    tlb: &'a mut T,
+    reserve: Reserve,
+    progress: Progress,
 }
 
 /// What happens to the slots from a position on.
 enum Step<L: Level> {
     /// They become one leaf of `2^size` bytes.
     Leaf(u32),
-    /// One becomes a pointer to a new table.
-    New,
+    /// So they do, if the tables there hold nothing.
+    Replace(u32),
+    /// One, which holds this word, becomes a pointer to a new table.
+    New(WordOf<L>),
     /// The rest is done in the table below it.
     Below(Table<L::Below>),
 }
 
 /// Where an operation leaves a table's slots for one of the tables below.
-struct Descent<L: Level> {
-    span: Span,
-    /// The table, or none if it has to be made.
-    table: Option<Table<L::Below>>,
+enum Turn<L: Level> {
+    /// For a table that is there.
+    Below(Span, Table<L::Below>),
+    /// For one that has to be made, for a slot that holds this word.
+    New(Span, WordOf<L>),
+    /// For tables that a leaf of `2^size` bytes may replace.
+    Replace(Span, u32),
 }
 
-impl<F: Format, M: Memory> Job<'_, F, M> {
+impl<'a, F: Format, M: Memory> Job<'a, F, M> {
+    /// The job to translate `span` to `oa` and up below a root of level `L`. Refuses what can be refused without looking
+    /// at tables.
+    fn new<L: Level<Format = F>>(
+        target: &'a Target<F>,
+        memory: &'a M,
+        (span, oa): (Span, u64),
+        attributes: &'a F::Attributes,
+        leaves: Leaves,
+    ) -> Result<Self, Error> {
+        let f = target.f;
+        check_output(f, span, oa)?;
+        let sizes = sizes::<L>(f, attributes, leaves)?;
+        let delta = oa.wrapping_sub(span.first);
+        let sizes = congruent(f, sizes, span, oa, delta)?;
+        if target.reach.is_live() && f.way(ChangeKind::Fill) == Way::Instruction {
+            return Err(Error::NeedsInstruction { va: va(f, span.first), kind: ChangeKind::Fill });
+        }
+        Ok(Self { f, target, memory, attributes, sizes, used: Cell::new(Sizes(0)), delta, has_instruction: true })
+    }
+
+    /// Notes that leaves may have been made of these sizes.
+    #[inline(always)]
+    fn note(&self, sizes: Sizes) {
+        self.used.set(self.used.get().or(sizes));
+    }
+
+    /// Whether tables at level `L` that hold nothing may be taken out.
+    fn may_replace<L: Level<Format = F>>(&self) -> bool {
+        can_unlink::<L>(self.f) && (self.has_instruction || !self.unlinks_by_instruction())
+    }
+
+    /// Whether tables in use are unlinked by an instruction.
+    fn unlinks_by_instruction(&self) -> bool {
+        self.target.reach.is_live() && self.f.way(ChangeKind::Unlink) == Way::Instruction
+    }
+
     /// The sizes of leaves that may be used in tables of level `L`.
     #[inline(always)]
     fn sizes<L: Level<Format = F>>(&self) -> Sizes {
         L::leaf_sizes(self.f).and(self.sizes)
     }
 
-    /// Plans, takes the frames, and commits, on two ways down. Returns whether there are new tables. Not inlined, for
-    /// small mappings do without.
+    /// Plans, takes the frames, and commits, on two ways down. Not inlined, for small mappings do without.
     #[inline(never)]
-    fn in_two_steps<L: Level<Format = F>, A: Frames>(
+    fn in_two_steps<L: Level<Format = F>, A: Frames, T: Tlb>(
         &self,
         root: Table<L>,
         span: Span,
         frames: &mut A,
-    ) -> Result<bool, Error> {
+        tlb: &mut T,
+    ) -> Result<Progress, Error> {
         let (f, memory) = (self.f, self.memory);
         let mut need = Need::default();
         memory.begin();
         self.plan(root, span, &mut need)?;
-        let mut reserve = Reserve::take_all(f, memory, frames, &need)?;
+        let reserve = Reserve::take_all(f, memory, frames, &need)?;
         memory.commit();
-        let committed = self.commit(root, span, &mut reserve);
-        reserve.give_back(f, memory, frames);
-        committed.map(|()| !need.is_nothing())
+        let mut env = Env { tlb, reserve, progress: Progress::NOTHING };
+        let committed = self.commit(root, span, &mut env);
+        env.reserve.give_back(f, memory, frames);
+        committed?;
+        if f.way(ChangeKind::Fill) != Way::Lazy {
+            env.progress.touched.filled(span, self.used.get(), !need.is_nothing());
+        }
+        Ok(env.progress)
     }
 
     /// Plans and commits on one way down, where the whole span is in one table that can only have leaves and is free
@@ -251,28 +301,47 @@ impl<F: Format, M: Memory> Job<'_, F, M> {
         }
         if !L::HAS_TABLES {
             memory.commit();
-            return table.open(f, memory, |slots| {
+            let done = table.open(f, memory, |slots| {
                 let stretch = slots.stretch(index::<L>(f, span.first), index::<L>(f, span.last));
                 if stretch.find(|w| !L::is_empty(f, w)).is_some() {
                     return Ok(false);
                 }
                 self.commit_leaves(&slots, span).map(|()| true)
             })?;
+            clean_slots(f, memory, table, span);
+            return done;
         }
-        if span.last > slot_last::<L>(f, span.first) || self.sizes.up_to(L::shift(f).saturating_sub(1)).is_empty() {
+        if span.last > slot_last::<L>(f, span.first) {
             return Ok(false);
         }
+        if !<L::Below as Level>::HAS_TABLES {
+            // A leaf here may take the place of a table.
+            let (shift, length) = (L::shift(f), span.last - span.first);
+            if self.sizes.up_to(shift - 1).is_empty() || length == low(shift) && self.sizes.has(shift) {
+                return Ok(false);
+            }
+        }
         let w = table.read(f, memory, span.first)?;
-        if L::is_table(f, w) { self.at_once(Table::below::<L>(f, w), span) } else { Ok(false) }
+        if L::is_table(f, w) && !is_foreign::<L>(f, w) {
+            self.at_once(Table::below::<L>(f, w), span)
+        } else {
+            Ok(false)
+        }
     }
 
-    /// Says what happens at `at`, or that something is in the way.
+    /// Says what happens at `at`, with leaves of at most `2^most` bytes, or that something is in the way.
     #[inline]
-    fn step<L: Level<Format = F>>(&self, slots: &Slots<'_, L>, at: u64, last: u64) -> Result<Step<L>, Error> {
+    fn step<L: Level<Format = F>>(
+        &self,
+        slots: &Slots<'_, L>,
+        at: u64,
+        last: u64,
+        most: u32,
+    ) -> Result<Step<L>, Error> {
         let (f, shift) = (self.f, L::shift(self.f));
         let first = index::<L>(f, at);
         if at & low(shift) == 0 {
-            let mut sizes = self.sizes::<L>().up_to(at.trailing_zeros().min(length_lg2(at, last)));
+            let mut sizes = self.sizes::<L>().up_to(at.trailing_zeros().min(length_lg2(at, last)).min(most));
             while let Some(size) = sizes.largest_up_to(63) {
                 let run = slots.stretch(first, first + low(size - shift) as usize);
                 let in_the_way = run.find(|w| !L::is_empty(f, w));
@@ -281,156 +350,23 @@ impl<F: Format, M: Memory> Job<'_, F, M> {
                 if !L::is_table(f, w) {
                     return Err(occupied::<L>(f, w, at + ((number as u64) << shift)));
                 }
+                if self.may_replace::<L::Below>() && run.find(|w| !L::is_empty(f, w) & !may_go::<L>(f, w)).is_none() {
+                    return Ok(Step::Replace(size));
+                }
                 sizes = Sizes(sizes.0 & !Sizes::one(size).0);
             }
         }
-        let w = slots.get_acquire(first);
+        let w = read_unlocked::<L>(self.target, slots, at);
         let smaller = shift > 0 && !self.sizes.up_to(shift - 1).is_empty();
         if L::is_table(f, w) && smaller {
+            if is_foreign::<L>(f, w) {
+                return Err(Error::Borrowed { va: va(f, at & !low(shift)) });
+            }
             Ok(Step::Below(Table::below::<L>(f, w)))
         } else if L::is_empty(f, w) && smaller {
-            Ok(Step::New)
+            Ok(Step::New(w))
         } else {
             Err(occupied::<L>(f, w, at))
-        }
-    }
-
-    /// Checks that the span is free, and counts the tables that it takes.
-    fn plan<L: Level<Format = F>>(&self, table: Table<L>, span: Span, need: &mut Need) -> Result<(), Error> {
-        if L::IS_FLOOR {
-            return Ok(());
-        }
-        let mut at = span.first;
-        loop {
-            let descent = table.open(self.f, self.memory, |slots| self.plan_slots(&slots, at, span.last, need))??;
-            let Some(Descent { span: below, table: Some(table) }) = descent else { return Ok(()) };
-            self.plan(table, below, need)?;
-            if below.last == span.last {
-                return Ok(());
-            }
-            at = below.last + 1;
-        }
-    }
-
-    #[inline]
-    fn plan_slots<L: Level<Format = F>>(
-        &self,
-        slots: &Slots<'_, L>,
-        mut at: u64,
-        last: u64,
-        need: &mut Need,
-    ) -> Result<Option<Descent<L>>, Error> {
-        let f = self.f;
-        if !L::HAS_TABLES {
-            let stretch = slots.stretch(index::<L>(f, at), index::<L>(f, last));
-            let in_the_way = stretch.find(|w| !L::is_empty(f, w));
-            return match in_the_way {
-                None => Ok(None),
-                Some(number) => {
-                    let at = at + ((number as u64) << L::shift(f));
-                    Err(occupied::<L>(f, slots.get(index::<L>(f, at)), at))
-                }
-            };
-        }
-        loop {
-            let end = match self.step(slots, at, last)? {
-                Step::Leaf(size) => at | low(size),
-                Step::New => {
-                    let end = slot_last::<L>(f, at).min(last);
-                    self.count::<L::Below>(Span { first: at, last: end }, need, 1);
-                    end
-                }
-                Step::Below(table) => {
-                    let span = Span { first: at, last: slot_last::<L>(f, at).min(last) };
-                    return Ok(Some(Descent { span, table: Some(table) }));
-                }
-            };
-            if end == last {
-                return Ok(None);
-            }
-            at = end + 1;
-        }
-    }
-
-    /// Counts the new tables that `span` takes, from one of level `L` on down, `times` times.
-    fn count<L: Level<Format = F>>(&self, span: Span, need: &mut Need, times: u64) {
-        need.add::<L>(times);
-        if !L::HAS_TABLES {
-            return;
-        }
-        let (shift, sizes) = (L::shift(self.f), self.sizes::<L>());
-        let mut at = span.first;
-        loop {
-            let piece = piece(sizes, shift, Span { first: at, last: span.last });
-            if piece.size.is_none() {
-                let whole_slots = if at & low(shift) == 0 { (piece.last - at) >> shift } else { 0 };
-                if whole_slots > 0 {
-                    // Slots that are made below and are wholly covered take the same tables each.
-                    let one = Span { first: at, last: at | low(shift) };
-                    self.count::<L::Below>(one, need, times.saturating_mul(whole_slots));
-                }
-                let rest = Span { first: at + (whole_slots << shift), last: piece.last };
-                self.count::<L::Below>(rest, need, times);
-            }
-            if piece.last == span.last {
-                return;
-            }
-            at = piece.last + 1;
-        }
-    }
-
-    /// Writes what has been planned.
-    fn commit<L: Level<Format = F>>(&self, table: Table<L>, span: Span, reserve: &mut Reserve) -> Result<(), Error> {
-        if L::IS_FLOOR {
-            return Ok(());
-        }
-        let mut at = span.first;
-        loop {
-            let descent = table.open(self.f, self.memory, |slots| self.commit_slots(&slots, at, span.last))??;
-            let Some(Descent { span: below, table: child }) = descent else { return Ok(()) };
-            match child {
-                Some(child) => self.commit(child, below, reserve)?,
-                None => {
-                    let child = self.build::<L::Below>(below, reserve)?;
-                    let w = L::table(self.f, child.address().get());
-                    table.open(self.f, self.memory, |slots| slots.link(index::<L>(self.f, below.first), w))?;
-                }
-            }
-            if below.last == span.last {
-                return Ok(());
-            }
-            at = below.last + 1;
-        }
-    }
-
-    #[inline]
-    fn commit_slots<L: Level<Format = F>>(
-        &self,
-        slots: &Slots<'_, L>,
-        mut at: u64,
-        last: u64,
-    ) -> Result<Option<Descent<L>>, Error> {
-        let f = self.f;
-        if !L::HAS_TABLES {
-            return self.commit_leaves(slots, Span { first: at, last }).map(|()| None);
-        }
-        loop {
-            let table = match self.step(slots, at, last)? {
-                Step::Leaf(size) => {
-                    let end = at | low(size);
-                    let template = L::template(f, self.attributes, size)?;
-                    let oa = at.wrapping_add(self.delta);
-                    fill(f, slots, Span { first: at, last: end }, (template, size), oa, |w| w);
-                    if end == last {
-                        return Ok(None);
-                    }
-                    at = end + 1;
-                    continue;
-                }
-                Step::New => None,
-                Step::Below(table) => Some(table),
-            };
-            return Ok(Some(Descent { span: Span { first: at, last: slot_last::<L>(f, at).min(last) }, table }));
         }
     }
 
@@ -463,57 +399,12 @@ impl<F: Format, M: Memory> Job<'_, F, M> {
             at = last + 1;
         }
     }
+}
 
-    /// Makes a table with leaves for `span` and what is below it, which nobody sees yet.
-    fn build<L: Level<Format = F>>(&self, span: Span, reserve: &mut Reserve) -> Result<NewTable<L>, Error> {
-        let f = self.f;
-        let table = reserve.take::<L, M>(f, self.memory)?;
-        if L::IS_FLOOR {
-            return Ok(table);
-        }
-        let (first, last) = (index::<L>(f, span.first), index::<L>(f, span.last));
-        table.open(f, self.memory, |slots| {
-            let empty = L::empty(f);
-            if first > 0 {
-                slots.fill(0, first - 1, |_| empty);
-            }
-            slots.fill(last + 1, slots.len() - 1, |_| empty);
-            self.leaf_pieces::<L>(span, |piece, (template, size), oa| {
-                fill_new(f, &slots, piece, (template, size), oa, |w| w);
-            })
-        })??;
-        if L::HAS_TABLES {
-            self.build_below(&table, span, reserve)?;
-        }
-        Ok(table)
-    }
-
-    /// Makes the tables below a new one, where it has no leaves.
-    fn build_below<L: Level<Format = F>>(
-        &self,
-        table: &NewTable<L>,
-        span: Span,
-        reserve: &mut Reserve,
-    ) -> Result<(), Error> {
-        let (f, sizes) = (self.f, self.sizes::<L>());
-        let mut at = span.first;
-        loop {
-            let piece = piece(sizes, L::shift(f), Span { first: at, last: span.last });
-            let end = if piece.size.is_some() {
-                piece.last
-            } else {
-                let end = slot_last::<L>(f, at).min(piece.last);
-                let child = self.build::<L::Below>(Span { first: at, last: end }, reserve)?;
-                let w = L::table(f, child.address().get());
-                table.open(f, self.memory, |slots| slots.set(index::<L>(f, at), w))?;
-                end
-            };
-            if end == span.last {
-                return Ok(());
-            }
-            at = end + 1;
-        }
-    }
+/// Whether `w` points to a table that may be taken out.
+#[inline(always)]
+fn may_go<L: Level>(f: L::Format, w: WordOf<L>) -> bool {
+    L::is_table(f, w) & (w & (pinned_bit::<L>(f) | foreign_bit::<L>(f)) == WordOf::<L>::from(0))
 }
 
 /// What is in the way of a leaf at `at`.

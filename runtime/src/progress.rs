@@ -47,6 +47,13 @@ impl Touched {
         self.tables = true;
     }
 
+    /// All of `span`, where nothing was, has been filled with leaves of `sizes`, with new tables if `has_tables`.
+    pub(crate) fn filled(&mut self, span: Span, sizes: Sizes, has_tables: bool) {
+        self.hull = span;
+        self.sizes = self.sizes.or(sizes);
+        self.tables |= has_tables;
+    }
+
     /// The request for it; none if nothing was changed that has to be flushed. `lazily` if changes of leaves need none.
     #[inline]
     pub(crate) fn request<F: Format>(&self, f: F, reach: Reach, lazily: bool) -> Option<FlushRequest> {

@@ -198,7 +198,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         sizes: Sizes,
     ) -> Result<(), Error> {
         let f = self.f;
-        let may_record = self.live && !E::CLEARS && !E::SEES_ABSENT && L::hardware(f) != F::Word::from(0);
+        let may_record = self.live && !E::SEES_ABSENT && L::hardware(f) != F::Word::from(0);
         let with_care = may_record || !self.target.owns(leaf.span);
         self.pieces_of_run::<L>(leaf, span, sizes, |span, (template, size), oa| {
             if with_care {
@@ -273,7 +273,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         table: Table<L>,
         mut leaf: Leaf<WordOf<L>>,
         part: Span,
-        (is_changed, by): (bool, By<WordOf<L>>),
+        (is_changed, mut by): (bool, By<WordOf<L>>),
         env: &mut Env<'_, A, T>,
     ) -> Result<bool, Error> {
         let f = self.f;
@@ -285,9 +285,13 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
                 return Ok(true);
             };
             take_down(f, self.memory, child, &mut env.reserve)?;
-            match E::sees::<L>(f, now) {
-                // The machine has recorded something in the leaf: its parts have to know.
-                Some(now) if L::leaf_lg2(f, now) == leaf.size_lg2 => leaf.word = now,
+            // The machine has recorded something in the leaf: its parts have to know.
+            match (by, E::sees::<L>(f, now)) {
+                (By::Held(_), Some(word)) if L::leaf_lg2(f, word) == leaf.size_lg2 => {
+                    leaf.word = with_records_of::<L>(f, leaf.word, word);
+                    by = By::Held(now);
+                }
+                (_, Some(word)) if L::leaf_lg2(f, word) == leaf.size_lg2 => leaf.word = word,
                 _ => return Ok(false),
             }
         }

@@ -1,0 +1,111 @@
+//! Looking whether a range is free, and counting the tables that a mapping takes.
+
+use super::{Job, Step, Turn, occupied};
+use crate::error::Error;
+use crate::format::{Format, Level};
+use crate::memory::Memory;
+use crate::pieces::piece;
+use crate::reserve::Need;
+use crate::span::{Span, index, low, slot_last};
+use crate::table::{Slots, Table};
+
+impl<F: Format, M: Memory> Job<'_, F, M> {
+    /// Checks that the span is free, and counts the tables that it takes.
+    pub(super) fn plan<L: Level<Format = F>>(&self, table: Table<L>, span: Span, need: &mut Need) -> Result<(), Error> {
+        if L::IS_FLOOR {
+            return Ok(());
+        }
+        let (mut at, mut most) = (span.first, 63);
+        loop {
+            let part = Span { first: at, last: span.last };
+            let turn = table.open(self.f, self.memory, |slots| self.plan_slots(&slots, part, most, need))??;
+            let below = match turn {
+                None => return Ok(()),
+                Some(Turn::Below(below, child)) => {
+                    self.plan(child, below, need)?;
+                    below
+                }
+                Some(Turn::New(below, _)) => {
+                    self.count::<L::Below>(below, need, 1);
+                    below
+                }
+                Some(Turn::Replace(run, size)) => {
+                    if !self.are_vacant(table, run)? {
+                        (at, most) = (run.first, size - 1);
+                        continue;
+                    }
+                    run
+                }
+            };
+            if below.last == span.last {
+                return Ok(());
+            }
+            (at, most) = (below.last + 1, 63);
+        }
+    }
+
+    #[inline]
+    fn plan_slots<L: Level<Format = F>>(
+        &self,
+        slots: &Slots<'_, L>,
+        Span { first: mut at, last }: Span,
+        mut most: u32,
+        need: &mut Need,
+    ) -> Result<Option<Turn<L>>, Error> {
+        let f = self.f;
+        if !L::HAS_TABLES {
+            let stretch = slots.stretch(index::<L>(f, at), index::<L>(f, last));
+            let in_the_way = stretch.find(|w| !L::is_empty(f, w));
+            return match in_the_way {
+                None => Ok(None),
+                Some(number) => {
+                    let at = at + ((number as u64) << L::shift(f));
+                    Err(occupied::<L>(f, slots.get(index::<L>(f, at)), at))
+                }
+            };
+        }
+        loop {
+            let below = Span { first: at, last: slot_last::<L>(f, at).min(last) };
+            let end = match self.step(slots, at, last, most)? {
+                Step::Leaf(size) => at | low(size),
+                Step::New(_) => {
+                    self.count::<L::Below>(below, need, 1);
+                    below.last
+                }
+                Step::Below(table) => return Ok(Some(Turn::Below(below, table))),
+                Step::Replace(size) => return Ok(Some(Turn::Replace(Span { first: at, last: at | low(size) }, size))),
+            };
+            if end == last {
+                return Ok(None);
+            }
+            (at, most) = (end + 1, 63);
+        }
+    }
+
+    /// Counts the new tables that `span` takes, from one of level `L` on down, `times` times.
+    fn count<L: Level<Format = F>>(&self, span: Span, need: &mut Need, times: u64) {
+        need.add::<L>(times);
+        if !L::HAS_TABLES {
+            return;
+        }
+        let (shift, sizes) = (L::shift(self.f), self.sizes::<L>());
+        let mut at = span.first;
+        loop {
+            let piece = piece(sizes, shift, Span { first: at, last: span.last });
+            if piece.size.is_none() {
+                let whole_slots = if at & low(shift) == 0 { (piece.last - at) >> shift } else { 0 };
+                if whole_slots > 0 {
+                    // Slots that are made below and are wholly covered take the same tables each.
+                    let one = Span { first: at, last: at | low(shift) };
+                    self.count::<L::Below>(one, need, times.saturating_mul(whole_slots));
+                }
+                let rest = Span { first: at + (whole_slots << shift), last: piece.last };
+                self.count::<L::Below>(rest, need, times);
+            }
+            if piece.last == span.last {
+                return;
+            }
+            at = piece.last + 1;
+        }
+    }
+}
