@@ -155,6 +155,6 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
     #[inline(always)]
     pub(crate) fn changes<L: Level<Format = F>>(&self, w: WordOf<L>) -> Result<bool, Error> {
         let f = self.f;
-        Ok(E::CLEARS || E::put::<L>(f, self.edit.change::<L>(f, w)?) != E::keep::<L>(f, w))
+        Ok(E::CLEARS || E::PUTS_ABSENT || E::put::<L>(f, self.edit.change::<L>(f, w)?) != E::keep::<L>(f, w))
     }
 }

@@ -157,7 +157,8 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         let f = self.f;
         let leaf = Leaf::of::<L>(f, w, at);
         let va = va(f, leaf.span.first);
-        if !E::CLEARS {
+        // Of a leaf that is split for its part to become absent, only the parts' words have to say something.
+        if !E::CLEARS && (!E::PUTS_ABSENT || leaf.is_within(plan.span)) {
             if !self.changes::<L>(w)? {
                 return Ok(());
             }

@@ -127,7 +127,8 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             return Err(Error::PartialLeaf { va: va(f, leaf.span.first), size_lg2: leaf.size_lg2 });
         }
         let template = L::descend(f, leaf.word, shift)?;
-        if !E::CLEARS {
+        let cuts = Cuts { leaf: leaf.span, part, shift };
+        if !E::CLEARS && (!E::PUTS_ABSENT || cuts.stretches().any(|stretch| stretch.fate == Fate::Changed)) {
             let changed = self.edit.change::<L::Below>(f, template)?;
             self.check_fit::<L::Below>(va(f, leaf.span.first), changed)?;
         }
