@@ -22,7 +22,8 @@ impl<F: Format, M: Memory> Job<'_, F, M> {
         let mut at = span.first;
         loop {
             let w = table.read(f, self.memory, at)?;
-            if !L::is_empty(f, w) && !(super::may_go::<L>(f, w) && self.is_vacant(Table::below::<L>(f, w))?) {
+            let goes = super::may_go::<L>(f, w) && self.is_vacant(Table::below::<L>(f, w))?;
+            if !goes && !L::is_empty(f, w) {
                 return Ok(false);
             }
             let slot = slot_of::<L>(f, at);
