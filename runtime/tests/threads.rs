@@ -228,7 +228,7 @@ impl<F: Subject> Part<'_, F> {
         let pages = self.some_pages(random);
         let start = self.start + ((pages.start as u64) << 12);
         let range = VaRange::new(start, (pages.len() as u64) << 12);
-        let kind = if self.keeps { 2 } else { 1 + random.below(2) };
+        let kind = if self.keeps { 2 } else { random.below(3) };
         let write = random.chance(2);
         let taken = self.pages[pages.clone()].iter().position(Option::is_some);
         let unflushed = match kind {

@@ -16,6 +16,45 @@ fn map(range: &mut RangeMut<'_, Format>, cx: &mut Cx, va: std::ops::Range<u64>) 
     range.map(cx, va.clone(), OA + va.start, &WRITE, Leaves::Largest).expect("it is the thread's own").flush(cx);
 }
 
+/// Two threads map pages that are in the same two tables, which are not there yet.
+fn map_beside_map() {
+    let tables = Tables::new(5);
+    let mut cx = context(&tables, 0..3);
+    let tree = shared_tree(&mut cx, Format::default());
+    let root = tree.root();
+    let (mut lower, mut upper) = tree.range_mut().split_at(PAGE).expect("it is inside");
+    let shared = tables.clone();
+    let other = thread::spawn(move || map(&mut upper, &mut context(&shared, 3..5), PAGE..LARGE));
+    map(&mut lower, &mut cx, 0..PAGE);
+    other.join().expect("it ends");
+    let found = leaves(&reader(Format::default(), root), &cx.memory);
+    assert_eq!(found, [(0, OA, WRITE), (PAGE, OA + PAGE, WRITE)], "{LOST}");
+    assert_eq!(tables.out(), 3, "a table was installed twice");
+}
+
+/// As above, with somebody who reads meanwhile.
+fn map_beside_map_and_reader() {
+    let tables = Tables::new(5);
+    let mut cx = context(&tables, 0..3);
+    let tree = shared_tree(&mut cx, Format::default());
+    let root = tree.root();
+    let (mut lower, mut upper) = tree.range_mut().split_at(PAGE).expect("it is inside");
+    let shared = tables.clone();
+    let other = thread::spawn(move || map(&mut upper, &mut context(&shared, 3..5), PAGE..LARGE));
+    let memory = Reach(tables.clone());
+    let reading = thread::spawn(move || {
+        let tree = reader(Format::default(), root);
+        translates_or_not(tree.translate(&memory, 0), OA);
+        translates_or_not(tree.translate(&memory, PAGE), OA + PAGE);
+    });
+    map(&mut lower, &mut cx, 0..PAGE);
+    other.join().expect("it ends");
+    reading.join().expect("it ends");
+    let found = leaves(&reader(Format::default(), root), &cx.memory);
+    assert_eq!(found, [(0, OA, WRITE), (PAGE, OA + PAGE, WRITE)], "{LOST}");
+    assert_eq!(tables.out(), 3, "a table was installed twice");
+}
+
 /// Two threads change their half of one leaf.
 fn split_beside_split() {
     let tables = Tables::new(5);
@@ -65,6 +104,21 @@ fn unmap_beside_unmap() {
     let found = leaves(&reader(Format::default(), root), &cx.memory);
     assert_eq!(found, [(PAGE, OA + PAGE, WRITE)], "{LOST}");
     assert_eq!(tables.out(), 3);
+}
+
+#[test]
+fn a_table_is_installed_once() {
+    explore(map_beside_map);
+}
+
+#[test]
+fn a_table_is_installed_once_beside_a_reader() {
+    explore(map_beside_map_and_reader);
+}
+
+#[test]
+fn installing_needs_exchanges_of_one_step() {
+    fails(Weakness::Exchanges, &[LOST, "installed twice", NOT_ORDERED], map_beside_map);
 }
 
 #[test]
