@@ -5,7 +5,7 @@
 
 mod list;
 
-pub use list::write;
+pub use list::{Bindings, write};
 
 use std::collections::BTreeMap;
 

@@ -7,6 +7,15 @@ use std::path::{Path, PathBuf};
 use ptdsl::binding::{Binding, Family, Setting, Value};
 use ptdsl::resolve::Description;
 
+/// Under which bindings of a format something is tested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bindings {
+    /// Everything at its usual setting; and every feature on that can be.
+    Decided,
+    /// Those, and with features and parameters left to run time.
+    All,
+}
+
 /// No more features than this are left to run time at once: each doubles the number of models.
 const MOST_RUNTIME: usize = 4;
 
@@ -20,21 +29,21 @@ const MOST_RUNTIME: usize = 4;
 /// # Panics
 ///
 /// If a format file is broken, or cannot be read.
-pub fn write(formats: &str) {
+pub fn write(formats: &str, which: Bindings) {
     println!("cargo::rerun-if-changed={formats}");
     let mut out = String::from("// Written by the build script.\n");
     let mut names = Vec::new();
     for builtin in ptgen_formats::FORMATS {
         let source =
             Source { text: builtin.text, format: builtin.name, attribute: builtin.name.to_owned(), path: None };
-        source.cases(&mut out, &mut names);
+        source.cases(which, &mut out, &mut names);
     }
     for (attribute, path, text) in own_files(formats) {
         let file = ptdsl::parse(&text).expect("a test format parses");
         for format in &file.formats {
             let name = format.name.value.as_str();
             let source = Source { text: &text, format: name, attribute: attribute.clone(), path: Some(path.clone()) };
-            source.cases(&mut out, &mut names);
+            source.cases(which, &mut out, &mut names);
         }
     }
     list(&mut out, &names);
@@ -71,7 +80,7 @@ struct Source<'a> {
 
 impl Source<'_> {
     /// Writes a module for each binding under which this format is tested.
-    fn cases(&self, out: &mut String, names: &mut Vec<String>) {
+    fn cases(&self, which: Bindings, out: &mut String, names: &mut Vec<String>) {
         let file = ptdsl::parse(self.text).expect("a shipped format parses");
         let (descriptions, complaints) = ptdsl::resolve(&file);
         assert!(complaints.is_empty(), "{complaints:?}");
@@ -80,7 +89,8 @@ impl Source<'_> {
             description.ranges.iter().map(|r| r.node.name.as_ref().map(|n| n.value.clone())).collect();
         let (first, last) = (ranges.first().cloned().flatten(), ranges.last().cloned().flatten());
         let mut bindings = vec![("usual", usual(first.clone())), ("full", full(description, last.clone()))];
-        for (name, skip) in [("runtime", 0), ("runtime_late", MOST_RUNTIME)] {
+        let late: &[_] = if which == Bindings::All { &[("runtime", 0), ("runtime_late", MOST_RUNTIME)] } else { &[] };
+        for &(name, skip) in late {
             bindings.extend(runtime(description, last.clone(), skip).map(|binding| (name, binding)));
         }
         for (name, binding) in bindings {

@@ -10,24 +10,24 @@ macro_rules! one {
     ($id:ident, $d:tt) => {
         mod $id {
             macro_rules! case {
-                        ($d case:ident) => {
-                            #[test]
-                            fn $d case() {
-                                ptgen_scenarios::check(stringify!($id), stringify!($d case));
+                                ($d case:ident) => {
+                                    #[test]
+                                    fn $d case() {
+                                        ptgen_scenarios::check(stringify!($id), stringify!($d case));
+                                    }
+                                };
                             }
-                        };
-                    }
             ptgen_scenarios::every_case!(case);
 
             mod starved {
                 macro_rules! case {
-                            ($d case:ident) => {
-                                #[test]
-                                fn $d case() {
-                                    ptgen_scenarios::check_starved(stringify!($id), stringify!($d case));
+                                    ($d case:ident) => {
+                                        #[test]
+                                        fn $d case() {
+                                            ptgen_scenarios::check_starved(stringify!($id), stringify!($d case));
+                                        }
+                                    };
                                 }
-                            };
-                        }
                 ptgen_scenarios::every_case!(case);
             }
         }
