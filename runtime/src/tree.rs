@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::address::{Oa, Va, VaRange};
+use crate::clean::clean_new;
 use crate::context::Context;
 use crate::error::{Error, Fault};
 use crate::flush::{Scope, Tlb};
@@ -255,6 +256,7 @@ impl<F: Format, M: Memory, A: Frames> RootVisitor<F> for NewRoot<'_, F, M, A> {
         let root = reserve.take::<L, M>(f, memory)?;
         let empty = L::empty(f);
         root.open(f, memory, |slots| slots.fill(0, slots.len() - 1, |_| empty))?;
+        clean_new(f, memory, &root);
         Ok(root.address())
     }
 }

@@ -41,6 +41,12 @@ pub fn table() -> String {
     for (number, reason) in reasons.list.iter().enumerate() {
         let _ = writeln!(out, "{}. {reason}", number + 1);
     }
+    if !reasons.missing.is_empty() {
+        out.push_str("\nMissing, with what was found instead:\n\n");
+        for missing in &reasons.missing {
+            let _ = writeln!(out, "- {missing}");
+        }
+    }
     out.push_str("\n## What each shows\n\n");
     for scenario in SCENARIOS {
         let _ = writeln!(out, "- **{}**: {}.", scenario.name, scenario.shows);
@@ -48,10 +54,11 @@ pub fn table() -> String {
     out
 }
 
-/// Why scenarios do not apply, numbered.
+/// Why scenarios do not apply, numbered, and what is missing.
 #[derive(Default)]
 struct Reasons {
     list: Vec<String>,
+    missing: Vec<String>,
 }
 
 impl Reasons {
@@ -74,7 +81,12 @@ fn cell(scenario: &Scenario, format: &str, cases: &[&str], reasons: &mut Reasons
         let binding = case.strip_prefix(format).map_or(*case, |rest| rest.trim_start_matches('_'));
         let kind = match verdict(scenario.id, case) {
             Verdict::Pass(_) => "pass",
-            Verdict::Missing(_) => "**missing**",
+            Verdict::Missing(why) => {
+                let line = why.lines().next().unwrap_or_default();
+                let end = line.find(" ({").or_else(|| line.find(" Decided")).unwrap_or(line.len());
+                reasons.missing.push(format!("{} on `{case}`: {}", scenario.name, &line[..end]));
+                "**missing**"
+            }
             Verdict::Failed(_) => "**FAILS**",
             Verdict::NotApplicable(why) => {
                 let number = reasons.number(why);

@@ -171,12 +171,13 @@ impl<'m, P: PageTable> Machine<'m, P> {
     }
 
     /// An operation begins: the log is empty, and nothing but what `expects` declares may happen.
-    pub fn begin(&mut self, expects: Vec<Expect>) {
-        let breaking = self.used == Use::Elsewhere;
-        self.state(|state| {
-            let breaking = breaking && state.oracle.breaks();
-            state.begin(expects, breaking);
-        });
+    pub fn begin(&mut self, mut expects: Vec<Expect>) {
+        let breaking = self.used == Use::Elsewhere && self.state(|state| state.oracle.breaks());
+        if breaking {
+            // What is around a leaf that is broken may be absent meanwhile, too, and is the same again when it is done.
+            expects.push(Expect::same(VaRange::inclusive(self.va(0), self.va(self.last()))));
+        }
+        self.state(|state| state.begin(expects, breaking));
     }
 
     /// The operation has been done, and what it returned has perhaps not been flushed yet.

@@ -19,8 +19,8 @@ pub fn applies(facts: &Facts) -> Applies {
     ])
 }
 
-/// All pages of a large leaf are taken away one by one: one split, and a flush for it and for each page; in a batch, a flush
-/// for the split and one for all pages; the leaf as a whole: no split, one flush. Back again, it is the leaf that it was.
+/// All pages of a large leaf are taken away one by one: one split, and a flush for each page and at most one for the split;
+/// in a batch, one for all pages and at most one for the split; the leaf as a whole: no split, one flush. Back again, it is the leaf that it was.
 ///
 /// # Errors
 ///
@@ -36,11 +36,15 @@ pub fn run<P: PageTable>(machine: &mut Machine<'_, P>, facts: &Facts) -> Outcome
     machine.map_leaf(&area, &data::<P>())?;
     let (words, before) = (machine.words(), machine.snapshot(area.range()));
 
-    assert_eq!(one_by_one(machine, facts, &area)?, (1, 1 + slots), "frames and flushes, one by one");
+    let (frames, flushes) = one_by_one(machine, facts, &area)?;
+    assert_eq!(frames, 1, "one split");
+    assert!((slots..=1 + slots).contains(&flushes), "{flushes} flushes, one by one");
     back(machine, &area, &before)?;
     assert_words(machine, &words);
 
-    assert_eq!(in_a_batch(machine, facts, &area)?, (1, 1 + 1), "frames and flushes, in a batch");
+    let (frames, flushes) = in_a_batch(machine, facts, &area)?;
+    assert_eq!(frames, 1, "one split");
+    assert!((1..=1 + 1).contains(&flushes), "{flushes} flushes, in a batch");
     back(machine, &area, &before)?;
     assert_words(machine, &words);
 
