@@ -31,7 +31,6 @@ pub mod c;
 pub mod cases;
 mod facts;
 pub mod g;
-pub mod random;
 mod registry;
 mod steps;
 mod table;

@@ -21,6 +21,8 @@ pub struct Expect {
     pub(crate) aim: Aim,
     /// What the rule said, by sets.
     known: RefCell<HashMap<(Option<u32>, u32), bool>>,
+    /// Translations may be absent meanwhile.
+    pub(crate) breaking: bool,
 }
 
 /// Every translation of some range, at some time.
@@ -29,7 +31,9 @@ pub struct Snapshot(pub(crate) Rc<Map>);
 
 pub(crate) enum Aim {
     Same,
+    Recorded,
     Nothing,
+    Hidden,
     Mapped(u64, Rule),
     Changed(Rule),
     Restored(Snapshot),
@@ -38,12 +42,24 @@ pub(crate) enum Aim {
 
 impl Expect {
     fn new(range: impl Into<VaRange>, aim: Aim) -> Self {
-        Self { range: range.into(), root: None, aim, known: RefCell::default() }
+        Self { range: range.into(), root: None, aim, known: RefCell::default(), breaking: false }
     }
 
     /// Every translation stays: leaves may be split and joined.
     pub fn same(range: impl Into<VaRange>) -> Self {
         Self::new(range, Aim::Same)
+    }
+
+    /// Every translation stays, but leaves may say that they have been accessed and written to which had not said so: leaves
+    /// that differ in that may be joined.
+    pub fn recorded(range: impl Into<VaRange>) -> Self {
+        Self::new(range, Aim::Recorded)
+    }
+
+    /// Nothing is translated any more, but everything will be [as before](Self::restored): nothing that the machine records
+    /// on the way may be lost.
+    pub fn hidden(range: impl Into<VaRange>) -> Self {
+        Self::new(range, Aim::Hidden)
     }
 
     /// Nothing is translated any more.
@@ -79,6 +95,13 @@ impl Expect {
         self
     }
 
+    /// What is translated may be absent until it is done, whatever the format says.
+    #[must_use]
+    pub const fn breaking(mut self) -> Self {
+        self.breaking = true;
+        self
+    }
+
     /// Whether `now` is what becomes of `before` at `position`, with `first` being where the range begins; both are those of
     /// the same stretch.
     pub(crate) fn accepts(
@@ -89,12 +112,13 @@ impl Expect {
         now: Option<To>,
     ) -> bool {
         match (&self.aim, before, now) {
-            (Aim::Anything, _, _) | (Aim::Nothing, _, None) => true,
+            (Aim::Anything, _, _) | (Aim::Nothing | Aim::Hidden, _, None) => true,
             (Aim::Same, before, now) => before == now,
+            (Aim::Recorded, before, now) => before == now || oracle.gained(before, now),
             (Aim::Changed(_), None, None) => true,
-            (Aim::Nothing, _, Some(_)) | (Aim::Mapped(..) | Aim::Changed(_), _, None) | (Aim::Changed(_), None, _) => {
-                false
-            }
+            (Aim::Nothing | Aim::Hidden, _, Some(_))
+            | (Aim::Mapped(..) | Aim::Changed(_), _, None)
+            | (Aim::Changed(_), None, _) => false,
             (Aim::Mapped(oa, rule), _, Some(now)) => {
                 now.oa == oa.wrapping_add(position - first) && self.follows(oracle, rule, None, now)
             }
@@ -125,7 +149,8 @@ impl fmt::Debug for Expect {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let aim = match &self.aim {
             Aim::Same => "the same".to_owned(),
-            Aim::Nothing => "nothing".to_owned(),
+            Aim::Recorded => "the same, perhaps recorded".to_owned(),
+            Aim::Nothing | Aim::Hidden => "nothing".to_owned(),
             Aim::Mapped(oa, _) => format!("{oa:#x} and up"),
             Aim::Changed(_) => "the same OA, changed".to_owned(),
             Aim::Restored(_) => "as before".to_owned(),

@@ -433,8 +433,18 @@ impl<'m, P: PageTable> Machine<'m, P> {
     /// What is mapped in the range is changed.
     pub fn protected(&self, range: impl Into<VaRange>, change: &ChangeOf<P>) -> Expect {
         let change = *change;
+        let loose = self.state(|state| state.loose);
         Expect::changed(range, move |before, now| {
-            says::<P::Format>(now, &change.revise(&attributes_of::<P::Format>(before)))
+            let old = attributes_of::<P::Format>(before);
+            let mut wanted = change.revise(&old);
+            for (index, info) in <AttributesOf<P> as Attributes>::FIELDS.iter().enumerate() {
+                // What was recorded on the way, and not said to be otherwise, may be there, too.
+                let is_record = loose && matches!(info.name, "accessed" | "dirty") && before.records_no_more_than(now);
+                if is_record && wanted.get(index) == old.get(index) && old.get(index) == 0 {
+                    wanted.set(index, attributes_of::<P::Format>(now).get(index));
+                }
+            }
+            says::<P::Format>(now, &wanted)
         })
     }
 
@@ -453,6 +463,18 @@ impl<'m, P: PageTable> Machine<'m, P> {
     /// Of each level, from the root down: the lowest bit of a position that indexes its tables, and how many bits do.
     pub fn levels(&self) -> Vec<(u32, u32)> {
         self.format.root(Levels(self.format))
+    }
+
+    /// All VA, those that are not canonical included.
+    pub fn whole(&self) -> VaRange {
+        VaRange::inclusive(self.va(0), self.va(self.last()))
+    }
+
+    /// A range with all of every leaf that may have a part in it.
+    pub fn around(&self, range: VaRange) -> VaRange {
+        let inner = self.sizes.last().map_or(0, |size| (1_u64 << size) - 1);
+        let (start, last) = (range.start().get() & !inner, range.last().get() | inner);
+        VaRange::inclusive(start, last.min(self.va(self.last())))
     }
 
     /// What the tables are used for.

@@ -14,6 +14,7 @@ use ptdsl::walk::{self, Class};
 pub use sets::Said;
 pub(crate) use sets::SetId;
 
+use crate::piece::To;
 use facts::{Fast, LayoutFacts, relevant};
 use sets::Sets;
 
@@ -112,6 +113,12 @@ impl Oracle {
     /// Whether walkers do not look into caches.
     pub(crate) const fn cleans(&self) -> bool {
         self.model.update.clean
+    }
+
+    /// Whether the machine records in words of runs: what one slot says is said of the whole run.
+    pub(crate) fn records_in_runs(&self) -> bool {
+        let records = self.model.attributes.iter().any(|attribute| attribute.hardware);
+        records && self.levels.iter().any(|level| level.run_lg2.is_some())
     }
 
     /// Whether some change is made by way of absent.
@@ -265,6 +272,13 @@ impl Oracle {
         let narrowed = self.sets.narrow(&self.model, limits, own);
         self.narrowed.insert(key, narrowed);
         narrowed
+    }
+
+    /// Whether two translations are the same but for what the machine has recorded since.
+    pub(crate) fn gained(&self, old: Option<To>, new: Option<To>) -> bool {
+        let (Some(old), Some(new)) = (old, new) else { return false };
+        let (a, b) = (self.said(old.set), self.said(new.set));
+        old.oa == new.oa && a.same_in_tlb(b) && a.records & !b.records == 0
     }
 
     /// How strict the way of the change from one set to another is, if nothing but the sets changes.

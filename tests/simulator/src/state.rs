@@ -75,7 +75,8 @@ pub(crate) struct State {
     pub(crate) violations: Vec<Violation>,
     expects: Vec<Declared>,
     breaking: bool,
-    /// The machine records in words while operations run, so that more may be recorded than before.
+    /// More may be recorded in words than before: the machine does so while operations run, or what one slot of a run says
+    /// is true of the whole.
     pub(crate) loose: bool,
     /// The words that an operation has changed, with what they held.
     journal: Vec<(usize, u64)>,
@@ -109,6 +110,7 @@ impl State {
             out_before: [0; 8],
             chance: None,
         };
+        state.loose = state.oracle.records_in_runs();
         state.mirror = vec![state.poison(); words];
         state
     }

@@ -31,8 +31,22 @@ pub struct Said {
 }
 
 impl Said {
+    /// Whether both say the same, attributes of these names left out.
+    #[must_use]
+    pub fn same_but_for(&self, other: &Self, names: &[&str]) -> bool {
+        let others = |(name, _): &(&String, &Value)| !names.contains(&name.as_str());
+        self.attributes.iter().filter(others).eq(other.attributes.iter().filter(others))
+    }
+
+    /// Whether nothing of the machine's records is in here that is not in `other`.
+    #[must_use]
+    pub const fn records_no_more_than(&self, other: &Self) -> bool {
+        self.records & !other.records == 0
+    }
+
     /// Whether a TLB would not see a difference.
-    pub(crate) fn same_in_tlb(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn same_in_tlb(&self, other: &Self) -> bool {
         (self.rights, self.memory, self.global, self.other) == (other.rights, other.memory, other.global, other.other)
     }
 }

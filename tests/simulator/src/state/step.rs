@@ -146,7 +146,7 @@ impl State {
         let mut check = |first: u64, last: u64, old: Option<To>, new: Option<To>| {
             if wrong.is_none()
                 && !expect.accepts(&self.oracle, (span.0, first, last), old, new)
-                && !(self.loose && self.alike(old, new) && matches!(expect.aim, Aim::Same))
+                && !(self.loose && self.oracle.gained(old, new) && matches!(expect.aim, Aim::Same))
             {
                 wrong = Some((first, old, new));
             }
@@ -192,12 +192,12 @@ impl State {
                     None => next.map_or(end, |next| (next - 1).min(end)),
                 };
                 let (was, now) = (was(at), here(now, at));
-                let unchanged = was == now || self.loose && self.alike(was, now);
+                let unchanged = was == now || self.loose && self.oracle.gained(was, now);
                 if !unchanged {
                     match inside {
                         None => wrong = Some((Invariant::I6Confinement, at, was, now)),
                         Some(known) => {
-                            let broken = now.is_none() && self.breaking;
+                            let broken = now.is_none() && (self.breaking || known.expect.breaking);
                             let accepted = || known.expect.accepts(&self.oracle, (known.span.0, at, until), was, now);
                             if !broken && !accepted() {
                                 wrong = Some((Invariant::I4Equivalence, at, was, now));
@@ -222,13 +222,6 @@ impl State {
             };
             self.report(invariant, format!("{va:#x} is translated to {now}, was {was}: {declared}"));
         }
-    }
-
-    /// Whether two translations are the same but for what the machine has recorded since.
-    fn alike(&self, old: Option<To>, new: Option<To>) -> bool {
-        let (Some(old), Some(new)) = (old, new) else { return false };
-        let (a, b) = (self.oracle.said(old.set), self.oracle.said(new.set));
-        old.oa == new.oa && a.same_in_tlb(b) && a.records & !b.records == 0
     }
 
     fn only_records_lost(&self, old: Option<To>, new: Option<To>) -> bool {

@@ -4,22 +4,24 @@
 //! declared to do it: its record of what was translated is the plain model. What is judged here beside that is that
 //! operations succeed where nothing is in their way, and fail only for reasons that they may have.
 //!
-//! `PTGEN_SEED=n` repeats a run, `PTGEN_OPERATIONS=n` says how long it is. A new operation is a function in
-//! `random/operations.rs` and a line in its table.
+//! `PTGEN_SEED=n` repeats a run, `PTGEN_OPERATIONS=n` says how long it is for each format. A new operation is a function in
+//! `operations.rs` and a line in its table.
 
 mod attributes;
+#[deny(warnings)]
+pub mod cases;
 mod operations;
 
 use ptgen::{Error, Format, PageTable, Use, VaRange};
-use ptgen_cases::{Case, Decided};
+pub use ptgen_cases::{Case, Decided};
 use ptgen_simulator::{Machine, simulate};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use operations::Operation;
 
-/// How many operations a run has if nobody says otherwise: with the cases of a format, more than a million.
-const OPERATIONS: u64 = 350_000;
+/// How many operations each format is given if nobody says otherwise. Before a change lands, it is a million.
+const OPERATIONS: u64 = 20_000;
 
 /// All frames are looked for after so many operations.
 const BALANCE: u64 = 512;
@@ -37,7 +39,7 @@ pub fn seed() -> u64 {
     number("PTGEN_SEED").unwrap_or(1)
 }
 
-/// How many operations each case is given: `PTGEN_OPERATIONS`.
+/// How many operations each format is given: `PTGEN_OPERATIONS`.
 ///
 /// # Panics
 ///

@@ -1,0 +1,3 @@
+//! Every format, under two bindings.
+
+include!(concat!(env!("OUT_DIR"), "/cases.rs"));
