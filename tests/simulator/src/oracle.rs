@@ -9,7 +9,7 @@ mod sets;
 use std::collections::HashMap;
 
 use ptdsl::model::{Change, Endian, Extension, Format, Way};
-use ptdsl::walk::{self, Class};
+use ptdsl::walk::{self, Class, Value};
 
 pub use sets::Said;
 pub(crate) use sets::SetId;
@@ -278,7 +278,12 @@ impl Oracle {
     pub(crate) fn gained(&self, old: Option<To>, new: Option<To>) -> bool {
         let (Some(old), Some(new)) = (old, new) else { return false };
         let (a, b) = (self.said(old.set), self.said(new.set));
-        old.oa == new.oa && a.same_in_tlb(b) && a.records & !b.records == 0
+        let kept = |name: &&str| {
+            a.attributes.get(*name) != Some(&Value::Flag(true)) || b.attributes.get(*name) == Some(&Value::Flag(true))
+        };
+        // Where the machine does not record by itself, software does.
+        let records = ["accessed", "dirty"];
+        old.oa == new.oa && a.same_but_for(b, &records) && records.iter().all(kept)
     }
 
     /// How strict the way of the change from one set to another is, if nothing but the sets changes.
