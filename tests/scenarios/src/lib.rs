@@ -25,15 +25,18 @@
 //!
 //! [`Steps`] has the plain operations, declared to the machine and flushed; [`Area`] says where to map something.
 
+pub mod a;
 pub mod c;
 #[deny(warnings)]
 #[macro_use]
 pub mod cases;
 mod facts;
 pub mod g;
+pub mod m;
 mod registry;
 mod steps;
 mod table;
+pub mod v;
 
 pub use facts::{Applies, Facts, LevelFacts};
 pub use ptgen_cases::{Case, Decided};

@@ -66,6 +66,25 @@ macro_rules! registry {
             g_5 "G5": "A page may be used for something else only after the flush" = g::five;
             g_6 "G6": "What is not mapped is said to be so, and nothing changes" = g::six;
             g_7 "G7": "A page that was taken away is reached by a temporary map" = g::seven;
+            a_1 "A1": "A function is called for every page that is there, in order, once; a hole ends nothing" = a::one;
+            a_2 "A2": "A function fills every slot of a range that begins within a table: two tables, and none the next time" = a::two;
+            a_3 "A3": "A larger leaf on the way is named and left alone, or split" = a::three;
+            a_4 "A4": "A function fails: what is before is done, nothing behind, and it is said where that is" = a::four;
+            a_5 "A5": "Slots of tables made ahead are visited though they are empty" = a::five;
+            a_6 "A6": "A function is shown a value that was read once, and no record of the machine is lost" = a::six;
+            a_7 "A7": "What is made below a slot that all roots have is there for all, also on an error" = a::seven;
+            v_1 "V1": "The largest leaves that VA, OA and length allow: exact numbers, and no flush but that of filling" = v::one;
+            v_2 "V2": "A large leaf takes the place of a table that is empty, which goes back after a flush and its readers" = v::two;
+            v_3 "V3": "A table that is not empty stays, and nothing changes" = v::three;
+            v_4 "V4": "Over leaves of any size nothing is mapped: the first that is there is named" = v::four;
+            v_5 "V5": "A part of a large leaf is unmapped: split, or refused with what the leaf is, or all of it goes" = v::five;
+            v_6 "V6": "Without a frame, at each allocation, nothing is mapped and every frame is back" = v::six;
+            v_7 "V7": "A hundred unmaps, one flush; until then neither VA nor pages can be used" = v::seven;
+            v_8 "V8": "Two kinds of TLBs: both are flushed before a table goes back" = v::eight;
+            m_1 "M1": "After a storm of operations every account is balanced, at every level" = m::one;
+            m_2 "M2": "Tables are charged to another owner when who uses them changes" = m::two;
+            m_3 "M3": "Tables that are parts of a page: it goes back after the flush of the last one" = m::three;
+            m_4 "M4": "Frames come back as what they were asked for, and are no pages" = m::four;
         }
     };
 }
