@@ -25,6 +25,7 @@ use crate::range_mut::{RangeMut, Target};
 use crate::reserve::{Need, Reserve};
 use crate::span::{Span, all_sizes, check_aligned, index, length_lg2, low, slot_last, va};
 use crate::table::{Slots, Table};
+use crate::word::Word;
 
 /// Of which leaves a mapping is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -127,12 +128,23 @@ fn check_output<F: Format>(f: F, span: Span, oa: u64) -> Result<(), Error> {
     }
 }
 
-/// The sizes at `L` and below that are asked for and can say the attributes.
+/// A template, and of which leaves.
+#[derive(Clone, Copy)]
+struct Template<W> {
+    /// The number of the level.
+    level: u8,
+    /// lg2 of the size.
+    size: u32,
+    word: W,
+}
+
+/// The sizes at `L` and below that are asked for and can say the attributes, and the template of the last of them, the
+/// smallest at the lowest level.
 fn sizes<L: Level>(
     f: L::Format,
     attributes: &<L::Format as Format>::Attributes,
     leaves: Leaves,
-) -> Result<Sizes, Error> {
+) -> Result<(Sizes, Template<WordOf<L>>), Error> {
     let all = all_sizes::<L>(f);
     let wanted = match leaves {
         Leaves::Largest => all,
@@ -140,10 +152,12 @@ fn sizes<L: Level>(
         Leaves::Exactly(lg2) => return Err(Error::NoSuchSize { lg2 }),
     };
     let mut lost = None;
-    let sizes = without_unencodable::<L>(f, attributes, wanted, &mut lost);
+    // No leaf has this size.
+    let mut made = Template { level: 0, size: u32::MAX, word: WordOf::<L>::ZERO };
+    let sizes = without_unencodable::<L>(f, attributes, wanted, (&mut made, &mut lost));
     match lost {
         Some(lost) if sizes.is_empty() => Err(lost.into()),
-        _ => Ok(sizes),
+        _ => Ok((sizes, made)),
     }
 }
 
@@ -152,19 +166,22 @@ fn without_unencodable<L: Level>(
     f: L::Format,
     attributes: &<L::Format as Format>::Attributes,
     wanted: Sizes,
-    lost: &mut Option<Unencodable>,
+    (made, lost): (&mut Template<WordOf<L>>, &mut Option<Unencodable>),
 ) -> Sizes {
     if L::IS_FLOOR {
         return wanted;
     }
     let mut sizes = wanted;
     for size in wanted.and(L::leaf_sizes(f)).iter() {
-        if let Err(error) = L::template(f, attributes, size) {
-            sizes = Sizes(sizes.0 & !Sizes::one(size).0);
-            *lost = Some(error);
+        match L::template(f, attributes, size) {
+            Ok(word) => *made = Template { level: L::NUMBER, size, word },
+            Err(error) => {
+                sizes = Sizes(sizes.0 & !Sizes::one(size).0);
+                *lost = Some(error);
+            }
         }
     }
-    if L::HAS_TABLES { without_unencodable::<L::Below>(f, attributes, sizes, lost) } else { sizes }
+    if L::HAS_TABLES { without_unencodable::<L::Below>(f, attributes, sizes, (made, lost)) } else { sizes }
 }
 
 /// Those sizes of which a multiple among the VA is one among the OA. Refuses a span that cannot be made of them.
@@ -184,6 +201,8 @@ struct Job<'a, F: Format, M> {
     target: &'a Target<F>,
     memory: &'a M,
     attributes: &'a F::Attributes,
+    /// One of the templates, which was made when the attributes were checked: mostly the only one.
+    made: Template<F::Word>,
     /// The sizes that may be used.
     sizes: Sizes,
     /// Those that have been.
@@ -235,13 +254,23 @@ impl<'a, F: Format, M: Memory> Job<'a, F, M> {
     ) -> Result<Self, Error> {
         let f = target.f;
         check_output(f, span, oa)?;
-        let sizes = sizes::<L>(f, attributes, leaves)?;
+        let (sizes, made) = sizes::<L>(f, attributes, leaves)?;
         let delta = oa.wrapping_sub(span.first);
         let sizes = congruent(f, sizes, span, oa, delta)?;
         if target.reach.is_live() && f.way(ChangeKind::Fill) == Way::Instruction {
             return Err(Error::NeedsInstruction { va: va(f, span.first), kind: ChangeKind::Fill });
         }
-        Ok(Self { f, target, memory, attributes, sizes, used: Cell::new(Sizes(0)), delta, has_instruction: true })
+        let used = Cell::new(Sizes(0));
+        Ok(Self { f, target, memory, attributes, made, sizes, used, delta, has_instruction: true })
+    }
+
+    /// The template of leaves of `2^size` bytes at level `L`.
+    #[inline(always)]
+    fn template<L: Level<Format = F>>(&self, size: u32) -> Result<WordOf<L>, Unencodable> {
+        if self.made.level == L::NUMBER && self.made.size == size {
+            return Ok(self.made.word);
+        }
+        L::template(self.f, self.attributes, size)
     }
 
     /// Notes that leaves may have been made of these sizes.
@@ -302,7 +331,18 @@ impl<'a, F: Format, M: Memory> Job<'a, F, M> {
         if !L::HAS_TABLES {
             memory.commit();
             let done = table.open(f, memory, |slots| {
-                let stretch = slots.stretch(index::<L>(f, span.first), index::<L>(f, span.last));
+                let (first, last) = (index::<L>(f, span.first), index::<L>(f, span.last));
+                if first == last {
+                    // One page, as most mappings are: the span is aligned to a size of this level, so to the slot's.
+                    let size = L::shift(f);
+                    let template = self.template::<L>(size)?;
+                    let is_free = L::is_empty(f, slots.get(first));
+                    if is_free {
+                        slots.set(first, L::leaf(f, template, size, span.first.wrapping_add(self.delta)));
+                    }
+                    return Ok(is_free);
+                }
+                let stretch = slots.stretch(first, last);
                 if stretch.find(|w| !L::is_empty(f, w)).is_some() {
                     return Ok(false);
                 }
@@ -390,7 +430,7 @@ impl<'a, F: Format, M: Memory> Job<'a, F, M> {
         loop {
             let Piece { last, size } = piece(sizes, L::shift(f), Span { first: at, last: span.last });
             if let Some(size) = size {
-                let template = L::template(f, self.attributes, size)?;
+                let template = self.template::<L>(size)?;
                 put(Span { first: at, last }, (template, size), at.wrapping_add(self.delta));
             }
             if last == span.last {

@@ -3,11 +3,15 @@
 use super::listing::instructions;
 use super::program::Program;
 
-/// Instructions that `translate` may have more than its twin.
+/// Instructions that `translate` may execute more than its twin.
 const TRANSLATE: u64 = 5;
+/// Instructions that `translate` may be written with more than its twin. Ours has ends of its own for the leaves and the
+/// faults of each level, as the compiler lays it out; in the twin the levels share theirs, with the level in a register,
+/// which is shorter to write and longer to execute. What is executed has the narrower limit.
+const TRANSLATE_WRITTEN: u64 = 8;
 /// Instructions that mapping one page may execute more than its twin: it finds out which sizes can say the attributes,
-/// which of them fit, and where the leaves of each begin and end, where the twin knows of one size.
-const ONE_PAGE: u64 = 125;
+/// which of them fit, and whether the range is its to change, where the twin knows of one size and of one owner.
+const ONE_PAGE: u64 = 50;
 /// Pages of one leaf table.
 const TABLE: u64 = 512;
 
@@ -27,7 +31,7 @@ fn compare(what: &str, name: &str, (ours, hand): (f64, f64), tolerance: f64) {
 fn compare_written(name: &str) {
     let program = Program::get();
     let count = |who: &str| instructions(program.function(&format!("{who}_{name}"))) as f64;
-    compare(&format!("{name}, written"), name, (count("ours"), count("hand")), TRANSLATE as f64);
+    compare(&format!("{name}, written"), name, (count("ours"), count("hand")), TRANSLATE_WRITTEN as f64);
 }
 
 /// Compares what is executed for one page.

@@ -99,7 +99,7 @@ impl<F: Format, M: Memory> Job<'_, F, M> {
         span: Span,
         size: u32,
     ) -> Result<(), Error> {
-        let template = L::template(self.f, self.attributes, size)?;
+        let template = self.template::<L>(size)?;
         self.note(crate::Sizes::one(size));
         fill(self.f, slots, span, (template, size), span.first.wrapping_add(self.delta), |w| w);
         Ok(())
