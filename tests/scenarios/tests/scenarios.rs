@@ -35,3 +35,15 @@ macro_rules! one {
 }
 
 ptgen_scenarios::registry!(tests);
+
+/// The table in the documentation is what comes of running the scenarios. `PTGEN_BLESS=1` writes it.
+#[test]
+fn table_is_what_the_scenarios_say() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/scenarios.md");
+    let table = ptgen_scenarios::table();
+    if std::env::var_os("PTGEN_BLESS").is_some() {
+        std::fs::write(path, &table).expect("the table can be written");
+    }
+    let written = std::fs::read_to_string(path).expect("there is a table");
+    assert!(written == table, "docs/scenarios.md is not what the scenarios say; PTGEN_BLESS=1 writes it:\n{table}");
+}
