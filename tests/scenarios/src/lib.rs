@@ -37,6 +37,7 @@ mod registry;
 mod steps;
 mod table;
 pub mod v;
+pub mod u;
 
 pub use facts::{Applies, Facts, LevelFacts};
 pub use ptgen_cases::{Case, Decided};

@@ -58,6 +58,13 @@ macro_rules! registry {
             c_l "C-L": "A part of a large leaf changes, everything around it is untouched" = c::l;
             c_m "C-M": "A live entry is replaced by the instruction, never by a store" = c::m;
             c_n "C-N": "A rule forbids a part: the rest is changed, the part is reported" = c::n;
+            u_1 "U1": "Leaves and tables go out, one flush, and only then pages and tables go back" = u::one;
+            u_2 "U2": "A table goes with the last thing in it, at the ends of the address space too" = u::two;
+            u_3 "U3": "Two ranges share a table that is installed once, and goes with neither" = u::three;
+            u_4 "U4": "A table is given back when nobody reads it any more" = u::four;
+            u_5 "U5": "A huge page is split without memory, with tables that were put aside" = u::five;
+            u_6 "U6": "A collapse that is given up leaves every word as it was" = u::six;
+            u_7 "U7": "A flush names the sizes of the leaves that have gone, and no others" = u::seven;
             one_flush "1 GiB": "A gigabyte of small pages is made read-only with one flush" = c::one_flush;
             g_1 "G1": "Pages are taken away one by one, in a batch, as a whole: flushes counted, and the leaf comes back" = g::one;
             g_2 "G2": "What is taken away of a huge leaf splits it no further than that" = g::two;
