@@ -154,7 +154,7 @@ unsafe impl Memory for Uncached<'_> {
     }
 
     fn clean(&self, address: Oa, bytes: u64) {
-        assert!(address.get() % 8 == 0 && bytes % 8 == 0 && bytes > 0);
+        assert!(address.is_aligned(3) && bytes.is_multiple_of(8) && bytes > 0);
         for at in (address.get()..address.get() + bytes).step_by(8) {
             let word = self.arena.read(at).unwrap();
             self.seen.borrow_mut()[((at - BASE) / 8) as usize] = word;

@@ -2,6 +2,7 @@
 
 pub mod a;
 pub mod b;
+#[expect(clippy::module_inception, reason = "scenario C of family C")]
 pub mod c;
 pub mod d;
 pub mod e;

@@ -11,7 +11,10 @@ use crate::steps::{Area, Outcome, Steps, data};
 pub fn applies(facts: &Facts) -> Applies {
     Applies::if_all([
         (facts.levels.len() > 1 && facts.levels[0].has_leaf(), "there is one table of pages"),
-        (facts.way(ChangeKind::Clear) == Way::Live, "live entries are replaced by an instruction, which purges each (C-M)"),
+        (
+            facts.way(ChangeKind::Clear) == Way::Live,
+            "live entries are replaced by an instruction, which purges each (C-M)",
+        ),
     ])
 }
 
@@ -57,7 +60,8 @@ fn unmap<P: PageTable>(machine: &mut Machine<'_, P>, range: VaRange) {
         log.assert_before(Kind::Unlink, Kind::Flush);
         log.assert_before(Kind::Flush, Kind::Free);
         let flush = log.events().iter().position(|event| event.kind() == Kind::Flush).expect("there is one");
-        let late = log.events()[flush..].iter().find(|event| matches!(event, Event::Set { new, old, .. } if new != old));
+        let late =
+            log.events()[flush..].iter().find(|event| matches!(event, Event::Set { new, old, .. } if new != old));
         assert!(late.is_none(), "{late:?} after the flush:\n{log}");
         let request = log.flushes().next().expect("there is one");
         assert!(request.tables && request.range.start() <= range.start() && request.range.last() >= range.last());

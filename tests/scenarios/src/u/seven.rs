@@ -11,7 +11,10 @@ use crate::steps::{Area, Outcome, Steps, data};
 pub fn applies(facts: &Facts) -> Applies {
     Applies::if_all([
         (facts.large().is_some(), "all leaves have one size"),
-        (facts.way(ChangeKind::Clear) == Way::Live, "live entries are replaced by an instruction, which purges each (C-M)"),
+        (
+            facts.way(ChangeKind::Clear) == Way::Live,
+            "live entries are replaced by an instruction, which purges each (C-M)",
+        ),
     ])
 }
 

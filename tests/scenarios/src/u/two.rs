@@ -32,11 +32,8 @@ pub fn run<P: PageTable>(machine: &mut Machine<'_, P>, facts: &Facts) -> Outcome
     let halves = (machine.last() >> half) + 1;
     let tables = facts.levels.len() - 1;
     for lower in [0, halves / 4 * 2, halves - 2] {
-        let [lower, upper] = [0, 1].map(|number| Area {
-            va: machine.va((lower + number) << half),
-            oa: number << half,
-            lg2: half,
-        });
+        let [lower, upper] =
+            [0, 1].map(|number| Area { va: machine.va((lower + number) << half), oa: number << half, lg2: half });
         // Some at the end of the one, and at the start of the other.
         let pages = 1 << (half - page).min(2);
         for area in [&lower, &upper] {
