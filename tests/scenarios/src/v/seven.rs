@@ -66,7 +66,7 @@ pub fn run<P: PageTable>(machine: &mut Machine<'_, P>, facts: &Facts) -> Outcome
     machine.log(|log| log.assert_count(Kind::Flush, 1));
     assert_eq!(batch.claim(all), Ok(()));
     for number in 0..PAGES {
-        machine.free_data(area.oa + (2 * number << page), 1 << page);
+        machine.free_data(area.oa + ((2 * number) << page), 1 << page);
     }
     machine.assert_balanced();
     Ok(())
