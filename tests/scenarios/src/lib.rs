@@ -36,8 +36,8 @@ pub mod m;
 mod registry;
 mod steps;
 mod table;
-pub mod v;
 pub mod u;
+pub mod v;
 
 pub use facts::{Applies, Facts, LevelFacts};
 pub use ptgen_cases::{Case, Decided};
