@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::flush::Tlb;
 use crate::format::{ChangeKind, Format, Level, RootVisitor, Sizes, Way, WordOf};
 use crate::memory::Memory;
-use crate::span::{Span, va_range};
+use crate::span::{Span, all_sizes, va_range};
 use crate::table::{Table, is_settled};
 use crate::translate::Mapping;
 
@@ -101,7 +101,8 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
             table.open(f, self.memory, |slots| slots.link(index::<L>(f, slot.first), wanted.unwrap_or(word)))?;
             clean(f, self.memory, table, index::<L>(f, slot.first), 1);
             if self.target.reach.is_live() && f.way(ChangeKind::Fill) != Way::Lazy {
-                let sizes = L::leaf_sizes(f);
+                // A link brings back all that is below it.
+                let sizes = if wanted.is_some() { L::leaf_sizes(f) } else { all_sizes::<L>(f) };
                 self.flush_later(va_range(f, slot.first, slot.last), sizes, wanted.is_none());
             }
             leaf?;

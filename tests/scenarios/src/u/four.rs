@@ -13,7 +13,10 @@ use crate::steps::{Area, Outcome, Steps, data};
 pub fn applies(facts: &Facts) -> Applies {
     Applies::if_all([
         (facts.levels.len() > 1, "the root is the only table"),
-        (facts.way(ChangeKind::Unlink) < Way::Break, "live entries are replaced by an instruction (C-M)"),
+        (
+            facts.way(ChangeKind::Unlink) < Way::Instruction,
+            "live entries are replaced by an instruction, which purges each (C-M)",
+        ),
     ])
 }
 

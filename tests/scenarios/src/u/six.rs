@@ -31,7 +31,7 @@ pub fn run<P: PageTable>(machine: &mut Machine<'_, P>, facts: &Facts) -> Outcome
     let before = machine.words();
     let mut asked = 0;
     // The translations may be gone while the caller is asked, and are back afterwards.
-    machine.run(vec![Expect::same(area.range())], |table, cx| {
+    machine.run(vec![Expect::same(area.range()).breaking()], |table, cx| {
         table.tree_mut().join_with(cx, area.range(), Join::up_to(large.shift).exactly(), |_| {
             asked += 1;
             false

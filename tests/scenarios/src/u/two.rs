@@ -12,7 +12,10 @@ pub fn applies(facts: &Facts) -> Applies {
     Applies::if_all([
         (facts.levels.len() > 1, "the root is the only table"),
         (facts.levels[0].index_bits > 2, "a table has no room for two neighbours"),
-        (facts.way(ChangeKind::Unlink) < Way::Break, "live entries are replaced by an instruction (C-M)"),
+        (
+            facts.way(ChangeKind::Unlink) < Way::Instruction,
+            "live entries are replaced by an instruction, which purges each (C-M)",
+        ),
     ])
 }
 
