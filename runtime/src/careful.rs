@@ -7,6 +7,7 @@
 use crate::clean::clean_slots;
 use crate::edit::{Edit, Leaf};
 use crate::error::Error;
+use crate::exchange::exchange_of;
 use crate::flush::Tlb;
 use crate::format::{Format, Level, Way, WordOf};
 use crate::frames::Frames;
@@ -16,7 +17,7 @@ use crate::memory::Memory;
 use crate::ownership::is_pinned;
 use crate::span::{Span, index, low, slot_last};
 use crate::table::{Slots, Table};
-use crate::unlink::{exchange_of, slot_of};
+use crate::unlink::slot_of;
 use crate::word::Word;
 
 /// How many slots go through absent at once at most.

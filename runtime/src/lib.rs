@@ -23,6 +23,7 @@ mod edit;
 mod emitted;
 mod entry;
 mod error;
+mod exchange;
 mod families;
 mod floor;
 mod flush;

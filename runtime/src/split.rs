@@ -6,6 +6,7 @@ use crate::atomic::{Ordering, fence};
 use crate::clean::{clean_new, clean_slots};
 use crate::edit::{Edit, Leaf};
 use crate::error::Error;
+use crate::exchange::exchange_of;
 use crate::flush::Tlb;
 use crate::format::{Format, Level, Sizes, WordOf};
 use crate::frames::Frames;
@@ -17,7 +18,7 @@ use crate::reserve::{Need, Reserve};
 use crate::span::{Span, index, low, va};
 use crate::table::{NewSlots, NewTable, Slots, Table, is_settled};
 use crate::undo::take_down;
-use crate::unlink::{exchange_of, slot_of};
+use crate::unlink::slot_of;
 use crate::word::Word;
 
 /// Where a leaf is cut to change a part of it: at the ends of the part, and around slots in which an end is.

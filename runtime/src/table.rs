@@ -58,6 +58,12 @@ impl<L: Level> Table<L> {
         self.address
     }
 
+    /// Where its slot for position `at` is.
+    #[inline(always)]
+    pub(crate) fn address_of(self, f: L::Format, at: u64) -> Oa {
+        self.address + ((index::<L>(f, at) as u64) << WordOf::<L>::BYTES_LG2)
+    }
+
     /// Calls `use_slots` with its slots. `use_slots` must not reach for another table.
     #[inline(always)]
     pub(crate) fn open<M: Memory, R>(

@@ -6,16 +6,16 @@
 use crate::clean::clean_slots;
 use crate::edit::Edit;
 use crate::error::Error;
-use crate::flush::{Exchange, Tlb};
+use crate::exchange::exchange_table;
+use crate::flush::Tlb;
 use crate::format::{ChangeKind, Format, Level, Way, WordOf};
 use crate::frames::Frames;
 use crate::job::{Env, Job};
 use crate::memory::Memory;
 use crate::ownership::{is_foreign, is_pinned};
 use crate::progress::{Progress, Touched};
-use crate::span::{Span, index, low, slot_last, va_range};
+use crate::span::{Span, index, low, slot_last};
 use crate::table::{Slots, Table};
-use crate::word::Word;
 
 impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
     /// Unlinks the table below `w`, all of whose slots are in the range, with what is in it.
@@ -107,12 +107,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
     ) -> Result<bool, Error> {
         let f = self.f;
         if self.live && f.way(ChangeKind::Unlink) == Way::Instruction {
-            let exchange = exchange_of::<L>(f, table, at, w, L::empty(f));
-            // Nobody else changes a word that points to a table, except for what the machine records in it.
-            let mut tried = env.tlb.exchange(&exchange);
-            while let Err(now) = tried {
-                tried = env.tlb.exchange(&Exchange { old: now, ..exchange });
-            }
+            exchange_table(f, (table, at), w, L::empty(f), ChangeKind::Unlink, env.tlb)?;
             return Ok(true);
         }
         table.open(f, self.memory, |slots| slots.set(index::<L>(f, at), L::empty(f)))?;
@@ -125,24 +120,6 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
 #[inline(always)]
 pub(crate) fn slot_of<L: Level>(f: L::Format, at: u64) -> Span {
     Span { first: at & !low(L::shift(f)), last: slot_last::<L>(f, at) }
-}
-
-/// What an instruction is told to replace the word in the slot of `at`.
-pub(crate) fn exchange_of<L: Level>(
-    f: L::Format,
-    table: Table<L>,
-    at: u64,
-    old: WordOf<L>,
-    new: WordOf<L>,
-) -> Exchange {
-    let Span { first, last } = slot_of::<L>(f, at);
-    Exchange {
-        slot: table.address() + ((index::<L>(f, at) as u64) << WordOf::<L>::BYTES_LG2),
-        level: L::NUMBER,
-        range: va_range(f, first, last),
-        old: old.into(),
-        new: new.into(),
-    }
 }
 
 /// Whether all slots are empty, those for `span` last.

@@ -6,14 +6,14 @@
 use super::{Env, Job};
 use crate::clean::clean_slots;
 use crate::error::Error;
-use crate::flush::{Exchange, Tlb};
+use crate::exchange::exchange_table;
+use crate::flush::Tlb;
 use crate::format::{ChangeKind, Format, Level, Way, WordOf};
 use crate::memory::Memory;
 use crate::progress::Touched;
 use crate::span::{Span, index};
 use crate::table::{Slots, Table};
-use crate::unlink::{exchange_of, slot_of};
-use crate::word::Word;
+use crate::unlink::slot_of;
 
 impl<F: Format, M: Memory> Job<'_, F, M> {
     /// Whether the tables below the slots for `span` hold nothing but tables that hold nothing, and may all go.
@@ -106,14 +106,6 @@ impl<F: Format, M: Memory> Job<'_, F, M> {
             table.open(f, self.memory, |slots| slots.set(index::<L>(f, at), L::empty(f)))?;
             return Ok(());
         }
-        let exchange = exchange_of::<L>(f, table, at, w, L::empty(f));
-        let mut tried = env.tlb.exchange(&exchange);
-        while let Err(now) = tried {
-            if !L::is_table(f, WordOf::<L>::truncate(now)) {
-                break;
-            }
-            tried = env.tlb.exchange(&Exchange { old: now, ..exchange });
-        }
-        Ok(())
+        exchange_table(f, (table, at), w, L::empty(f), ChangeKind::Unlink, env.tlb)
     }
 }

@@ -25,11 +25,13 @@ mod settle;
 mod uniform;
 
 use super::{Unused, later};
-use crate::address::{Oa, VaRange};
+use crate::address::VaRange;
 use crate::alarm::Place;
+use crate::clean::clean_slots;
 use crate::context::Context;
 use crate::error::Error;
-use crate::flush::{Exchange, FlushRequest, Tlb, Unflushed};
+use crate::exchange::exchange_table;
+use crate::flush::{FlushRequest, Tlb, Unflushed};
 use crate::format::{ChangeKind, Format, Level, RootVisitor, Sizes, Way, WordOf};
 use crate::frames::Frames;
 use crate::garbage::{Garbage, can_unlink};
@@ -403,38 +405,15 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
         }
         let new = if breaks { L::empty(f) } else { leaf };
         if live && way == Way::Instruction {
-            self.exchange(table, slot, w, new)?;
+            exchange_table(f, (table, slot.first), w, new, kind, self.tlb)?;
         } else {
             table.open(f, self.memory, |slots| slots.link(number, new))?;
         }
-        clean(f, self.memory, table, number, 1);
+        clean_slots(f, self.memory, table, slot);
         let sizes = all_sizes::<L::Below>(f).or(Sizes::one(L::shift(f)));
         let (range, word) = (va_range(f, slot.first, slot.last), w);
         self.pending.push(Pending { table: table.address(), level: L::NUMBER, slot, word, breaks }, range, sizes);
         Ok(())
-    }
-
-    /// Replaces the table word `w` by the machine's instruction. It may have recorded something in it meanwhile.
-    fn exchange<L: Level<Format = F>>(
-        &mut self,
-        table: Table<L>,
-        slot: Span,
-        w: WordOf<L>,
-        new: WordOf<L>,
-    ) -> Result<(), Error> {
-        let f = self.target.f;
-        let range = va_range(f, slot.first, slot.last);
-        let address = word_address(table, index::<L>(f, slot.first));
-        let mut old = w;
-        loop {
-            let exchange = Exchange { slot: address, level: L::NUMBER, range, old: old.into(), new: new.into() };
-            let Err(now) = self.tlb.exchange(&exchange) else { return Ok(()) };
-            let now = WordOf::<L>::truncate(now);
-            if now == old || !L::is_table(f, now) || L::table_address(f, now) != L::table_address(f, w) {
-                return Err(Error::NeedsInstruction { va: range.start(), kind: ChangeKind::Size });
-            }
-            old = now;
-        }
     }
 
     /// Whether a leaf that could be made is only counted; counts it.
@@ -448,17 +427,5 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
     fn flush_later(&mut self, range: VaRange, sizes: Sizes, tables: bool) {
         let Target { f, reach, .. } = self.target;
         later(&mut self.request, reach.request(f, range, sizes, tables));
-    }
-}
-
-/// The address of slot `number`.
-fn word_address<L: Level>(table: Table<L>, number: usize) -> Oa {
-    table.address() + ((number as u64) << WordOf::<L>::BYTES_LG2)
-}
-
-/// Cleans `count` slots out of the caches, where machines do not look there.
-fn clean<L: Level, M: Memory>(f: L::Format, memory: &M, table: Table<L>, number: usize, count: usize) {
-    if f.cleans() {
-        memory.clean(word_address(table, number), (count as u64) << WordOf::<L>::BYTES_LG2);
     }
 }

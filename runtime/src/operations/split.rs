@@ -15,7 +15,8 @@ use crate::clean::{clean_new, clean_slots};
 use crate::context::Context;
 use crate::edit::Leaf;
 use crate::error::Error;
-use crate::flush::{Exchange, FlushRequest, Tlb, Unflushed};
+use crate::exchange::exchange_of;
+use crate::flush::{FlushRequest, Tlb, Unflushed};
 use crate::format::{ChangeKind, Format, Level, RootVisitor, Sizes, Way, WordOf};
 use crate::frames::Frames;
 use crate::garbage::Garbage;
@@ -326,9 +327,7 @@ impl<F: Format, M: Memory, T: Tlb> Job<'_, F, M, T> {
             clean_new(f, self.memory, &child);
             let new = L::table(f, child.address().get());
             let linked = if way == Way::Instruction {
-                let slot = table.address() + ((number as u64) << WordOf::<L>::BYTES_LG2);
-                let (old, new) = (leaf.word.into(), new.into());
-                let exchange = Exchange { slot, level: L::NUMBER, range, old, new };
+                let exchange = exchange_of(f, table, leaf.span.first, leaf.word, new);
                 // The instruction does not say that earlier stores come before it.
                 fence(Ordering::Release);
                 self.tlb.exchange(&exchange).map_err(WordOf::<L>::truncate)

@@ -6,7 +6,8 @@ use super::{Applied, range_of};
 use crate::address::Oa;
 use crate::clean::clean_slots;
 use crate::error::Error;
-use crate::flush::{Exchange, FlushRequest, Tlb};
+use crate::exchange::exchange_of;
+use crate::flush::{FlushRequest, Tlb};
 use crate::format::{Attributes, Change, ChangeKind, Format, Level, Sizes, Way, WordOf};
 use crate::memory::Memory;
 use crate::range_mut::Target;
@@ -149,16 +150,12 @@ impl<L: Level, M: Memory, T: Tlb> Store<'_, L, M, T> {
     /// Changes the word, which was `old`, by the machine's instruction.
     fn exchange(&mut self, mut old: WordOf<L>, new: &New<L>, kind: ChangeKind) -> Result<(), Error> {
         let f = self.target.f;
-        let range = range_of(f, self.slot);
-        let refused = Error::NeedsInstruction { va: range.start(), kind };
+        let refused = Error::NeedsInstruction { va: va(f, self.slot.first), kind };
         if !T::EXCHANGES {
             return Err(refused);
         }
-        let number = index::<L>(f, self.slot.first) as u64;
-        let slot = self.table.address() + (number << WordOf::<L>::BYTES_LG2);
         loop {
-            let word = new.of(f, old);
-            let exchange = Exchange { slot, level: L::NUMBER, range, old: old.into(), new: word.into() };
+            let exchange = exchange_of(f, self.table, self.slot.first, old, new.of(f, old));
             match self.tlb.exchange(&exchange).map_err(WordOf::<L>::truncate) {
                 Ok(()) => return Ok(()),
                 Err(now) if now == old => return Err(refused),

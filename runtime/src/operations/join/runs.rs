@@ -2,7 +2,8 @@
 
 use super::super::records::Recording;
 use super::uniform::{Gather, Uniform};
-use super::{Ask, Job, clean};
+use super::{Ask, Job};
+use crate::clean::clean_slots;
 use crate::error::Error;
 use crate::flush::Tlb;
 use crate::format::{ChangeKind, Format, Level, Sizes, Way, WordOf};
@@ -89,8 +90,7 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
                 self.flush_later(va_range(f, group.first, group.last), L::leaf_sizes(f).up_to(size), false);
             }
         }
-        let (first, last) = (index::<L>(f, group.first), index::<L>(f, group.last));
-        clean(f, self.memory, table, first, last - first + 1);
+        clean_slots(f, self.memory, table, group);
         Ok(true)
     }
 
@@ -131,7 +131,7 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
             let run = slots.stretch(index::<L>(f, group.first), index::<L>(f, group.last));
             run.iter().fold(template, |template, slot| recording.merge(template, slot.take(L::empty(f))))
         })?;
-        clean(f, memory, table, index::<L>(f, group.first), 1 << (size - L::shift(f)));
+        clean_slots(f, memory, table, group);
         self.tlb.flush(&reach.request(f, range, sizes, false));
         table.open(f, memory, |slots| fill(f, &slots, group, (template, size), oa, |w| w))?;
         if f.way(ChangeKind::Fill) != Way::Lazy {

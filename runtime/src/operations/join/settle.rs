@@ -1,8 +1,9 @@
 //! What is done about joined tables when it is known that nobody uses them any more.
 
 use super::super::records::Recording;
-use super::{Ask, Job, clean, index};
+use super::{Ask, Job, index};
 use crate::address::{Oa, VaRange};
+use crate::clean::clean_slots;
 use crate::error::Error;
 use crate::flush::Tlb;
 use crate::format::{ChangeKind, Format, Level, RootVisitor, Sizes, Way, WordOf};
@@ -99,7 +100,7 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
                 self.ask.is_wanted(&leaf)
             });
             table.open(f, self.memory, |slots| slots.link(index::<L>(f, slot.first), wanted.unwrap_or(word)))?;
-            clean(f, self.memory, table, index::<L>(f, slot.first), 1);
+            clean_slots(f, self.memory, table, slot);
             if self.target.reach.is_live() && f.way(ChangeKind::Fill) != Way::Lazy {
                 // A link brings back all that is below it.
                 let sizes = if wanted.is_some() { L::leaf_sizes(f) } else { all_sizes::<L>(f) };
@@ -128,7 +129,7 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
             let slot = slots.slot(number);
             slot.update(slot.get(), |w| all.map_or(recording.all(w), |all| recording.merge(w, all)));
         })?;
-        clean(f, self.memory, table, number, 1);
+        clean_slots(f, self.memory, table, pending.slot);
         Ok(())
     }
 }
