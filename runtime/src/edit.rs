@@ -32,6 +32,8 @@ pub(crate) trait Edit<F: Format>: Copy {
     const SEES_ABSENT: bool = false;
     /// Whether what it puts are absent words for the machine.
     const PUTS_ABSENT: bool = Self::CLEARS;
+    /// Whether it is not for every leaf word that can be changed: each is [checked](Self::check), OA and all.
+    const CHECKS: bool = false;
 
     /// How the change is made in a live table.
     fn way(&self, f: F) -> Way {
@@ -61,6 +63,14 @@ pub(crate) trait Edit<F: Format>: Copy {
     /// The leaf word `w` (or template), changed, with the same OA. Not asked where leaves go.
     fn change<L: Level<Format = F>>(&self, f: F, w: WordOf<L>) -> Result<WordOf<L>, Unencodable>;
 
+    /// Says why the edit is not for the leaf word `w`, in which a machine may record something until it is changed if that
+    /// is `live`.
+    #[inline(always)]
+    fn check<L: Level<Format = F>>(&self, f: F, w: WordOf<L>, live: bool) -> Result<(), Unencodable> {
+        let _ = (f, w, live);
+        Ok(())
+    }
+
     /// Whether every leaf at level `L` can say what it is to be changed to. If not, every leaf is looked at before
     /// anything is changed.
     fn can_say<L: Level<Format = F>>(&self, f: F) -> bool;
@@ -71,9 +81,16 @@ pub(crate) trait Edit<F: Format>: Copy {
         Self::CLEARS || L::changes_fit(f)
     }
 
-    /// The number of the first leaf among `slots` of which the change would make a word that the format forbids.
+    /// The number of the first leaf among `slots` of which the change would make a word that the format forbids, or for
+    /// which the edit is not. `live` as for [`check`](Self::check).
     #[inline]
-    fn misfit<L: Level<Format = F>>(&self, f: F, slots: &Slots<'_, L>) -> Result<Option<usize>, Unencodable> {
+    fn misfit<L: Level<Format = F>>(
+        &self,
+        f: F,
+        slots: &Slots<'_, L>,
+        live: bool,
+    ) -> Result<Option<usize>, Unencodable> {
+        let _ = live;
         if Self::fits::<L>(f) {
             return Ok(None);
         }

@@ -78,7 +78,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         }
         let stretch = slots.stretch(index::<L>(f, first), index::<L>(f, last));
         if self.can_misfit
-            && let Some(number) = self.edit.misfit(f, &stretch)?
+            && let Some(number) = self.edit.misfit(f, &stretch, self.live)?
         {
             let at = first + ((number as u64) << L::shift(f));
             if let Some(w) = E::sees::<L>(f, slots.get(index::<L>(f, at))) {
@@ -163,6 +163,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
                 return Ok(());
             }
             self.check_fit::<L>(va, self.edit.change::<L>(f, w)?)?;
+            self.edit.check::<L>(f, w, self.live)?;
         }
         self.check_way(va, E::KIND, self.way)?;
         if leaf.is_within(plan.span) || plan.counted == Some(leaf.span) {

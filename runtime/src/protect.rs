@@ -80,7 +80,12 @@ impl<F: Format> Edit<F> for Patch<'_, F> {
     }
 
     #[inline]
-    fn misfit<L: Level<Format = F>>(&self, f: F, slots: &Slots<'_, L>) -> Result<Option<usize>, Unencodable> {
+    fn misfit<L: Level<Format = F>>(
+        &self,
+        f: F,
+        slots: &Slots<'_, L>,
+        _live: bool,
+    ) -> Result<Option<usize>, Unencodable> {
         if L::changes_fit(f) {
             return Ok(None);
         }

@@ -106,10 +106,18 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             return Err(Error::PartialLeaf { va: va(f, leaf.span.first), size_lg2: leaf.size_lg2 });
         }
         let template = L::resize(f, leaf.word, shift)?;
-        for stretch in (Cuts { leaf: leaf.span, part, shift }).stretches() {
-            if stretch.fate == Fate::Split {
-                let slot = slot_of_run::<L>(f, leaf, template, stretch.span);
-                self.plan_split::<L>(&slot, slot.part(part), need)?;
+        for Part { span, fate, sizes } in self.parts_of_run::<L>(leaf, part) {
+            match fate {
+                Fate::Split => {
+                    let slot = slot_of_run::<L>(f, leaf, template, span);
+                    self.plan_split::<L>(&slot, slot.part(part), need)?;
+                }
+                Fate::Changed if E::CHECKS => {
+                    self.pieces_of_run::<L>(leaf, span, sizes, |span, template, oa| {
+                        self.check_words::<L>(span, template, oa)
+                    })?;
+                }
+                Fate::Changed | Fate::Kept => {}
             }
         }
         Ok(())
@@ -134,11 +142,36 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             self.check_fit::<L::Below>(va(f, leaf.span.first), changed)?;
         }
         need.add::<L::Below>(1);
-        for stretch in (Cuts { leaf: leaf.span, part, shift }).stretches() {
-            if stretch.fate == Fate::Split {
-                let slot = slot_below::<L>(f, leaf, template, stretch.span);
-                self.plan_split::<L::Below>(&slot, slot.part(part), need)?;
+        for Stretch { span, fate } in cuts.stretches() {
+            match fate {
+                Fate::Split => {
+                    let slot = slot_below::<L>(f, leaf, template, span);
+                    self.plan_split::<L::Below>(&slot, slot.part(part), need)?;
+                }
+                Fate::Changed if E::CHECKS => {
+                    self.pieces_below::<L>(leaf, span, |span, template, oa| {
+                        self.check_words::<L::Below>(span, template, oa)
+                    })?;
+                }
+                Fate::Changed | Fate::Kept => {}
             }
+        }
+        Ok(())
+    }
+
+    /// Says why the edit is not for the leaves of `2^size` bytes in `span` that are made of `template` and translate to
+    /// `oa` and up.
+    fn check_words<L: Level<Format = F>>(
+        &self,
+        span: Span,
+        (template, size): (WordOf<L>, u32),
+        oa: u64,
+    ) -> Result<(), Error> {
+        let (f, shift) = (self.f, L::shift(self.f));
+        let is_identical = size > shift && L::run_is_identical(f, size);
+        for oa in (oa..=oa + (span.last - span.first)).step_by(1 << shift) {
+            let oa = if is_identical { oa & !low(size) } else { oa };
+            self.edit.check::<L>(f, L::leaf(f, template, size, oa), self.live)?;
         }
         Ok(())
     }
@@ -382,25 +415,39 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         stretch: Stretch,
     ) -> Result<(), Error> {
         let f = self.f;
-        let shift = L::Below::shift(f);
-        let sizes =
-            encodable(L::Below::leaf_sizes(f).up_to(leaf.size_lg2 - 1), |size| L::descend(f, leaf.word, size).is_ok());
-        let oa = L::leaf_oa(f, leaf.word);
-        let mut at = stretch.span.first;
-        loop {
-            let piece = piece(sizes, shift, Span { first: at, last: stretch.span.last });
-            let Some(size) = piece.size else {
-                return Err(Error::PartialLeaf { va: va(f, leaf.span.first), size_lg2: leaf.size_lg2 });
-            };
-            let template = L::descend(f, leaf.word, size)?;
-            let (span, oa) = (Span { first: at, last: piece.last }, oa + (at - leaf.span.first));
+        self.pieces_below::<L>(leaf, stretch.span, |span, (template, size), oa| {
             if stretch.fate == Fate::Changed {
                 let template = self.edit.change::<L::Below>(f, template)?;
                 fill_new(f, slots, span, (template, size), oa, |w| E::put::<L::Below>(f, w));
             } else {
                 fill_new(f, slots, span, (template, size), oa, |w| E::keep::<L::Below>(f, w));
             }
-            if piece.last == stretch.span.last {
+            Ok(())
+        })
+    }
+
+    /// Calls `put` with each piece of `span`, a part of what is in the table below `leaf`, with its template and size, and
+    /// its OA.
+    fn pieces_below<L: Level<Format = F>>(
+        &self,
+        leaf: &Leaf<WordOf<L>>,
+        span: Span,
+        mut put: impl FnMut(Span, (WordOf<L>, u32), u64) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let f = self.f;
+        let shift = L::Below::shift(f);
+        let sizes =
+            encodable(L::Below::leaf_sizes(f).up_to(leaf.size_lg2 - 1), |size| L::descend(f, leaf.word, size).is_ok());
+        let oa = L::leaf_oa(f, leaf.word);
+        let mut at = span.first;
+        loop {
+            let piece = piece(sizes, shift, Span { first: at, last: span.last });
+            let Some(size) = piece.size else {
+                return Err(Error::PartialLeaf { va: va(f, leaf.span.first), size_lg2: leaf.size_lg2 });
+            };
+            let template = L::descend(f, leaf.word, size)?;
+            put(Span { first: at, last: piece.last }, (template, size), oa + (at - leaf.span.first))?;
+            if piece.last == span.last {
                 return Ok(());
             }
             at = piece.last + 1;

@@ -104,7 +104,12 @@ impl<F: Format> Edit<F> for Clear {
     }
 
     #[inline(always)]
-    fn misfit<L: Level<Format = F>>(&self, _f: F, _slots: &Slots<'_, L>) -> Result<Option<usize>, Unencodable> {
+    fn misfit<L: Level<Format = F>>(
+        &self,
+        _f: F,
+        _slots: &Slots<'_, L>,
+        _live: bool,
+    ) -> Result<Option<usize>, Unencodable> {
         Ok(None)
     }
 

@@ -187,6 +187,41 @@ fn what_would_not_come_back() {
     assert_eq!(tree.lookup(&arena, PAGE).unwrap().word, 0x1001);
 }
 
+/// It is the words of the parts that have to come back, each with its OA, not what they have in common.
+#[test]
+fn parts_of_which_little_is_left() {
+    let mut words = vec![0_u64; 16 * 512];
+    let arena = Arena::new(BASE, &mut words);
+    let frames = Checked::new(&arena);
+    let mut cx = Context::new(&arena, &frames, NoTlb);
+    let mut tree = Tree::new(&mut cx, four_level::Format::default()).unwrap();
+    let nothing = four_level::Attributes { execute: true, ..four_level::Attributes::default() };
+    tree.map(&mut cx, 0..4 * MIB, 0, &nothing, Leaves::Exactly(21)).unwrap().flush(&mut cx);
+    let before = dump(four_level::Format::default(), &tree, &arena);
+    let left = frames.left.get();
+    let tables = arena.frames();
+    // The first page is at OA 0.
+    let refused = Error::Unencodable(Unencodable { attribute: "absence" });
+    for range in [0..PAGE, 0..3 * PAGE] {
+        assert_eq!(tree.hide(&mut cx, range, Hide::mapped()).unwrap_err(), refused);
+        assert_eq!(dump(four_level::Format::default(), &tree, &arena), before);
+        assert_eq!(frames.left.get(), left);
+    }
+    for range in [PAGE..3 * PAGE, 2 * MIB..2 * MIB + PAGE] {
+        let range = VaRange::new(range.start, range.end - range.start);
+        tree.hide(&mut cx, range, Hide::mapped()).unwrap().flush(&mut cx);
+        assert!(tree.translate(&arena, range.start()).is_err());
+        assert_eq!(
+            tree.translate(&arena, range.start().get() + 4 * PAGE).unwrap().get(),
+            range.start().get() + 4 * PAGE
+        );
+        tree.show(&mut cx, range, Hide::mapped()).unwrap().flush(&mut cx);
+    }
+    tree.join(&mut cx, 0..4 * MIB, Join::up_to(21).exactly()).unwrap().flush(&mut cx);
+    assert_eq!(dump(four_level::Format::default(), &tree, &arena), before);
+    assert_eq!((frames.left.get(), arena.frames()), (left, tables), "both tables are back");
+}
+
 /// Random ranges are hidden and shown in any order; in the end all is as it was, and joined.
 fn random<F: Known>(f: F, seed: u64, used: Use) {
     let mut random = Random::new(seed);

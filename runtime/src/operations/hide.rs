@@ -151,6 +151,14 @@ fn comes_back<L: Level>(f: L::Format, w: WordOf<L>) -> bool {
     shown::<L>(f, hidden::<L>(f, w)) == Some(w)
 }
 
+/// Whether the leaf word `w` comes back when it has been hidden, whatever the machine records in it until then if that is
+/// `live`.
+#[inline]
+fn is_kept<L: Level>(f: L::Format, w: WordOf<L>, live: bool) -> bool {
+    let recorded = w ^ (w ^ L::hardware_done(f)) & L::hardware(f);
+    comes_back::<L>(f, w) && (!live || comes_back::<L>(f, recorded))
+}
+
 /// Leaves become absent words that keep them.
 #[derive(Clone, Copy)]
 pub(crate) struct Hiding;
@@ -158,15 +166,21 @@ pub(crate) struct Hiding;
 impl<F: Format> Edit<F> for Hiding {
     const KIND: ChangeKind = ChangeKind::Clear;
     const PUTS_ABSENT: bool = true;
+    const CHECKS: bool = true;
 
     #[inline(always)]
     fn put<L: Level<Format = F>>(f: F, w: WordOf<L>) -> WordOf<L> {
         hidden::<L>(f, w)
     }
 
+    #[inline(always)]
+    fn change<L: Level<Format = F>>(&self, _f: F, w: WordOf<L>) -> Result<WordOf<L>, Unencodable> {
+        Ok(w)
+    }
+
     #[inline]
-    fn change<L: Level<Format = F>>(&self, f: F, w: WordOf<L>) -> Result<WordOf<L>, Unencodable> {
-        if comes_back::<L>(f, w) { Ok(w) } else { Err(Unencodable { attribute: "absence" }) }
+    fn check<L: Level<Format = F>>(&self, f: F, w: WordOf<L>, live: bool) -> Result<(), Unencodable> {
+        if is_kept::<L>(f, w, live) { Ok(()) } else { Err(Unencodable { attribute: "absence" }) }
     }
 
     #[inline]
@@ -181,8 +195,13 @@ impl<F: Format> Edit<F> for Hiding {
     }
 
     #[inline]
-    fn misfit<L: Level<Format = F>>(&self, f: F, slots: &Slots<'_, L>) -> Result<Option<usize>, Unencodable> {
-        Ok(slots.find(|w| L::is_leaf(f, w) && !comes_back::<L>(f, w)))
+    fn misfit<L: Level<Format = F>>(
+        &self,
+        f: F,
+        slots: &Slots<'_, L>,
+        live: bool,
+    ) -> Result<Option<usize>, Unencodable> {
+        Ok(slots.find(|w| L::is_leaf(f, w) && !is_kept::<L>(f, w, live)))
     }
 }
 
