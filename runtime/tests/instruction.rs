@@ -9,7 +9,7 @@ use std::convert::Infallible;
 
 use ptgen::{
     Applied, Apply, Arena, Attributes as _, Cause, ChangeKind, Context, Error, Exchange, FlushRequest, Harvest, Join,
-    Leaves, Memory, MemoryError, NoTlb, Oa, Tlb, Tree, Word,
+    Leaves, Memory, MemoryError, NoTlb, Oa, Pin, Tlb, Tree, Unmap, Word,
 };
 use support::oracle::{Dump, Known};
 use support::three_level::{Attributes, Change, Format};
@@ -163,6 +163,30 @@ unsafe impl Memory for Uncached<'_> {
 }
 
 /// After every operation the walker sees what is in memory, and at every cleaning it sees all translations.
+/// To pin a table that is there is to change a live entry.
+#[test]
+fn tables_are_pinned() {
+    let mut words = vec![0_u64; 32 * 512];
+    let arena = Arena::new(BASE, &mut words);
+    let mut tree = mapped(&arena, exchanging(), 12);
+    let before = dump(exchanging(), &tree, &arena);
+    let mut without = Context::new(&arena, &arena, NoTlb);
+    let refused = tree.populate(&mut without, 0..PAGE, 12, Pin::Pinned).unwrap_err();
+    assert!(matches!(refused, Error::NeedsInstruction { kind: ChangeKind::Other, .. }), "{refused}");
+    assert_eq!((dump(exchanging(), &tree, &arena), arena.frames()), (before, 3));
+
+    let tlb = Instruction { arena: &arena, exchanges: Vec::new(), records: 0 };
+    let mut cx = Context::new(&arena, &arena, tlb);
+    for _ in 0..2 {
+        tree.populate(&mut cx, 0..PAGE, 12, Pin::Pinned).unwrap().flush(&mut cx);
+        // The two tables below the root, once each.
+        let levels: Vec<_> = cx.tlb.exchanges.iter().map(|exchange| exchange.level).collect();
+        assert_eq!(levels, [2, 1]);
+    }
+    tree.unmap(&mut cx, 0..2 * MIB, Unmap::everything()).unwrap().flush(&mut cx);
+    assert_eq!(arena.frames(), 3, "what is pinned stays");
+}
+
 #[test]
 fn what_is_stored_is_cleaned() {
     let f = Format { cleans: true, ..Format::default() };

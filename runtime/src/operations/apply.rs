@@ -289,11 +289,11 @@ impl<F: Format, M: Memory, A: Frames, T: Tlb, E, C: FnMut(&Occupant<F>) -> Resul
             match self.table(root, at, last, f.no_limits())? {
                 Halt::Done => return Ok(()),
                 Halt::NoTable => {
-                    let Context { memory, frames, .. } = &mut *self.cx;
-                    let live = reach.is_live();
-                    let populate = Populate { f, memory: &*memory, live, lg2, pin: Pin::Plain };
+                    let Context { memory, frames, tlb } = &mut *self.cx;
+                    let (live, has_instruction) = (reach.is_live(), T::EXCHANGES);
+                    let populate = Populate { f, memory: &*memory, live, lg2, pin: Pin::Plain, has_instruction };
                     let slot = Span { first: *at, last: *at | low(lg2) };
-                    populate.run(root, slot, frames)?;
+                    populate.run(root, slot, frames, tlb)?;
                     store::filled(&self.target, &mut self.request, slot);
                 }
                 Halt::Larger(leaf_last) => {

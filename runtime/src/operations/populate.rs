@@ -2,9 +2,11 @@
 
 use crate::address::VaRange;
 use crate::alarm::Place;
+use crate::atomic::{Ordering, fence};
 use crate::clean::{clean_new, clean_slots};
 use crate::context::Context;
 use crate::error::Error;
+use crate::exchange::exchange_of;
 use crate::flush::{Tlb, Unflushed};
 use crate::format::{ChangeKind, Format, Level, RootVisitor, Sizes, Unencodable, Way, WordOf};
 use crate::frames::Frames;
@@ -14,7 +16,7 @@ use crate::ownership::{is_foreign, is_pinned, pinned_bit};
 use crate::prepare::count_below;
 use crate::range_mut::{RangeMut, Target};
 use crate::reserve::{Need, Reserve};
-use crate::span::{Span, all_sizes, index, slot_last, va};
+use crate::span::{Span, all_sizes, index, low, slot_last, va};
 use crate::table::{Slots, Table};
 use crate::word::Word;
 
@@ -69,11 +71,13 @@ impl<F: Format, M: Memory, A: Frames, T: Tlb> RootVisitor<F> for PopulateAt<'_, 
     fn visit<L: Level<Format = F>>(self) -> Self::Output {
         let Self { target, place, cx, range, lg2, pin } = self;
         let f = target.f;
-        let Some((span, job)) = Populate::new::<L>(&target, &cx.memory, range, (lg2, pin))? else {
+        let Context { memory, frames, tlb } = cx;
+        let Some((span, job)) = Populate::new::<L>(&target, &*memory, range, (lg2, pin))? else {
             return Ok(Unflushed::nothing(f));
         };
+        let job = Populate { has_instruction: T::EXCHANGES, ..job };
         let root = Table::<L>::at(target.root);
-        let new = job.run(root, span, &mut cx.frames)?;
+        let new = job.run(root, span, frames, tlb)?;
         let flush = new && job.live && f.way(ChangeKind::Fill) != Way::Lazy;
         let request = flush.then(|| target.reach.request(f, range, Sizes::one(lg2), true));
         Ok(Unflushed::new(f, request, Garbage::NONE, place))
@@ -88,10 +92,13 @@ pub(crate) struct Populate<'a, F, M> {
     /// Slots of at most `2^lg2` bytes need no tables.
     pub(crate) lg2: u32,
     pub(crate) pin: Pin,
+    /// Whether there is an instruction for what takes one.
+    pub(crate) has_instruction: bool,
 }
 
 impl<'a, F: Format, M: Memory> Populate<'a, F, M> {
-    /// The job for `range` below a root of level `L`, unless there is nothing to do.
+    /// The job for `range` below a root of level `L`, unless there is nothing to do. It takes it that there is an
+    /// instruction for what takes one.
     pub(crate) fn new<L: Level<Format = F>>(
         target: &Target<F>,
         memory: &'a M,
@@ -103,15 +110,17 @@ impl<'a, F: Format, M: Memory> Populate<'a, F, M> {
             return Err(Error::NoSuchSize { lg2 });
         }
         let span = target.span::<L>(range)?;
-        Ok(span.map(|span| (span, Self { f, memory, live: target.reach.is_live(), lg2, pin })))
+        let live = target.reach.is_live();
+        Ok(span.map(|span| (span, Self { f, memory, live, lg2, pin, has_instruction: true })))
     }
 
     /// Looks for what is in the way, takes the frames, and makes the tables. Returns whether there are new ones.
-    pub(crate) fn run<L: Level<Format = F>, A: Frames>(
+    pub(crate) fn run<L: Level<Format = F>, A: Frames, T: Tlb>(
         &self,
         root: Table<L>,
         span: Span,
         frames: &mut A,
+        tlb: &mut T,
     ) -> Result<bool, Error> {
         let (f, memory) = (self.f, self.memory);
         let mut need = Need::default();
@@ -119,7 +128,7 @@ impl<'a, F: Format, M: Memory> Populate<'a, F, M> {
         self.plan(root, span, &mut need)?;
         let mut reserve = Reserve::take_all(f, memory, frames, &need)?;
         memory.commit();
-        let committed = self.commit(root, span, &mut reserve);
+        let committed = self.commit(root, span, &mut reserve, tlb);
         reserve.give_back(f, memory, frames);
         committed.map(|()| !need.is_nothing())
     }
@@ -168,9 +177,7 @@ impl<'a, F: Format, M: Memory> Populate<'a, F, M> {
             if !L::is_empty(f, w) {
                 return Err(in_the_way::<L>(f, w, first));
             }
-            if self.live && f.way(ChangeKind::Fill) == Way::Instruction {
-                return Err(Error::NeedsInstruction { va: va(f, first), kind: ChangeKind::Fill });
-            }
+            self.check_way::<L>(first, ChangeKind::Fill)?;
             count_below::<L>(f, self.lg2, Span { first, last: end.min(span.last) }, need);
             *at = (end < span.last).then(|| end + 1);
         }
@@ -183,23 +190,41 @@ impl<'a, F: Format, M: Memory> Populate<'a, F, M> {
         if is_foreign::<L>(f, w) {
             return Err(Error::Borrowed { va: va(f, at) });
         }
-        let changes = self.pin == Pin::Pinned && !is_pinned::<L>(f, w);
-        if changes && self.live && f.way(ChangeKind::Other) == Way::Instruction {
-            return Err(Error::NeedsInstruction { va: va(f, at), kind: ChangeKind::Other });
+        if self.pin == Pin::Pinned && !is_pinned::<L>(f, w) {
+            return self.check_way::<L>(at, ChangeKind::Other);
         }
         Ok(())
     }
 
+    /// Refuses a change of `kind` that takes an instruction, if there is none.
+    fn check_way<L: Level<Format = F>>(&self, at: u64, kind: ChangeKind) -> Result<(), Error> {
+        if self.takes_instruction(kind) && !self.has_instruction {
+            return Err(Error::NeedsInstruction { va: va(self.f, at & !low(L::shift(self.f))), kind });
+        }
+        Ok(())
+    }
+
+    /// Whether a change of `kind` takes an instruction here.
+    fn takes_instruction(&self, kind: ChangeKind) -> bool {
+        self.live && self.f.way(kind) == Way::Instruction
+    }
+
     /// Makes what has been planned, from above: a new table is linked while it is empty.
-    fn commit<L: Level<Format = F>>(&self, table: Table<L>, span: Span, reserve: &mut Reserve) -> Result<(), Error> {
+    fn commit<L: Level<Format = F>, T: Tlb>(
+        &self,
+        table: Table<L>,
+        span: Span,
+        reserve: &mut Reserve,
+        tlb: &mut T,
+    ) -> Result<(), Error> {
         if self.is_end::<L>() {
             return Ok(());
         }
         let mut first = span.first;
         loop {
             let below = Span { first, last: slot_last::<L>(self.f, first).min(span.last) };
-            let child = self.child(table, first, reserve)?;
-            self.commit(child, below, reserve)?;
+            let child = self.child(table, first, reserve, tlb)?;
+            self.commit(child, below, reserve, tlb)?;
             if below.last == span.last {
                 return Ok(());
             }
@@ -209,13 +234,14 @@ impl<'a, F: Format, M: Memory> Populate<'a, F, M> {
 
     /// The table below the slot of `at`, made if there is none, and pinned if that is wanted. Whoever changes
     /// neighbouring ranges may make it at the same time: who comes second uses the first one's.
-    fn child<L: Level<Format = F>>(
+    fn child<L: Level<Format = F>, T: Tlb>(
         &self,
         table: Table<L>,
         at: u64,
         reserve: &mut Reserve,
+        tlb: &mut T,
     ) -> Result<Table<L::Below>, Error> {
-        let (f, memory, number) = (self.f, self.memory, index::<L>(self.f, at));
+        let (f, memory) = (self.f, self.memory);
         let pin = if self.pin == Pin::Pinned { pinned_bit::<L>(f) } else { WordOf::<L>::ZERO };
         let mut old = table.read(f, memory, at)?;
         while L::is_table(f, old) {
@@ -223,8 +249,7 @@ impl<'a, F: Format, M: Memory> Populate<'a, F, M> {
                 return Ok(Table::below::<L>(f, old));
             }
             // The machine may record something in the word meanwhile.
-            let changed = table.open(f, memory, |slots| slots.exchange(number, old, old | pin))?;
-            clean_slots(f, memory, table, Span { first: at, last: at });
+            let changed = self.exchange((table, at), old, old | pin, ChangeKind::Other, tlb)?;
             old = changed.err().unwrap_or(old | pin);
         }
         let new = reserve.take::<L::Below, M>(f, memory)?;
@@ -232,20 +257,46 @@ impl<'a, F: Format, M: Memory> Populate<'a, F, M> {
         new.open(f, memory, |slots| slots.fill(0, slots.len() - 1, |_| empty))?;
         clean_new(f, memory, &new);
         let word = L::table(f, new.address().get()) | pin;
-        match table.open(f, memory, |slots| slots.exchange(number, old, word))? {
-            Ok(()) => {
-                clean_slots(f, memory, table, Span { first: at, last: at });
-                Ok(Table::below::<L>(f, word))
-            }
-            Err(now) if L::is_table(f, now) => {
+        match self.exchange((table, at), old, word, ChangeKind::Fill, tlb) {
+            Ok(Ok(())) => Ok(Table::below::<L>(f, word)),
+            Ok(Err(now)) if L::is_table(f, now) => {
                 reserve.put(f, memory, new)?;
-                self.child(table, at, reserve)
+                self.child(table, at, reserve, tlb)
             }
-            Err(now) => {
+            Ok(Err(now)) => {
                 reserve.put(f, memory, new)?;
                 Err(in_the_way::<L>(f, now, at))
             }
+            Err(error) => {
+                reserve.put(f, memory, new)?;
+                Err(error)
+            }
         }
+    }
+
+    /// Writes `new` in the slot of `at`, where `old` has been seen, by the instruction if a change of `kind` takes one. If
+    /// `old` is not there any more, says what is.
+    fn exchange<L: Level<Format = F>, T: Tlb>(
+        &self,
+        (table, at): (Table<L>, u64),
+        old: WordOf<L>,
+        new: WordOf<L>,
+        kind: ChangeKind,
+        tlb: &mut T,
+    ) -> Result<Result<(), WordOf<L>>, Error> {
+        let (f, memory) = (self.f, self.memory);
+        if self.takes_instruction(kind) {
+            // The instruction does not say that earlier stores come before it.
+            fence(Ordering::Release);
+            let exchanged = tlb.exchange(&exchange_of(f, table, at, old, new)).map_err(WordOf::<L>::truncate);
+            if exchanged == Err(old) {
+                return Err(Error::NeedsInstruction { va: va(f, at & !low(L::shift(f))), kind });
+            }
+            return Ok(exchanged);
+        }
+        let exchanged = table.open(f, memory, |slots| slots.exchange(index::<L>(f, at), old, new))?;
+        clean_slots(f, memory, table, Span { first: at, last: at });
+        Ok(exchanged)
     }
 }
 

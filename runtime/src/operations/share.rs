@@ -13,7 +13,7 @@ use crate::alarm::Place;
 use crate::clean::clean_slots;
 use crate::context::Context;
 use crate::error::Error;
-use crate::flush::Unflushed;
+use crate::flush::{NoTlb, Unflushed};
 use crate::format::{ChangeKind, Format, Level, RootVisitor, Unencodable, Way, WordOf};
 use crate::frames::Frames;
 use crate::garbage::{Garbage, free_subtree};
@@ -254,8 +254,10 @@ impl<R: Level, M: Memory, A: Frames, T> Found<'_, R, M, A, T> {
     /// Makes and pins all tables from the root to that of level `L` with `slot`.
     fn pin<L: Level<Format = R::Format>>(&mut self, slot: Span) -> Result<(), Error> {
         let (f, live) = (self.f, self.reach.is_live());
-        let job = Populate { f, memory: &self.cx.memory, live, lg2: L::shift(f), pin: Pin::Pinned };
-        job.run(self.root, slot, &mut self.cx.frames).map(drop)
+        // What is shared is linked by a store, and so what is above it.
+        let job =
+            Populate { f, memory: &self.cx.memory, live, lg2: L::shift(f), pin: Pin::Pinned, has_instruction: false };
+        job.run(self.root, slot, &mut self.cx.frames, &mut NoTlb).map(drop)
     }
 
     /// Refuses a change of `kind` that takes an instruction.
