@@ -17,8 +17,10 @@
 //! words are final, and the leaf is made of them. Runs have no table: each word is exchanged for an empty one, and what
 //! was in it last is what counts.
 //!
-//! What a TLB holds of the leaves that are joined has to be what their words say: a change of them must have been flushed
-//! before. Otherwise a TLB may hold two things about one address that differ in more than size.
+//! What a TLB holds of the leaves that are joined has to be what their words say: a change of them that asks for a flush
+//! must have been flushed before. Otherwise a TLB may hold two things about one address that differ in more than size. A
+//! change that asks for none is one of which a stale copy is harmless (it lets through less, and the machine may use either),
+//! and that is so beside a leaf of any size; the flush that a join asks for, or issues, covers it.
 
 mod runs;
 mod settle;
@@ -97,7 +99,7 @@ impl<F: Format> RangeMut<'_, F> {
     /// beyond `range`, but not beyond the range of VA that this value may change. Pinned tables stay, and so does what is
     /// below tables of other roots.
     ///
-    /// Changes of these leaves must have been flushed before. Where a table of a live root goes, its flush is issued
+    /// Changes of these leaves that asked for a flush must have been flushed before. Where a table of a live root goes, its flush is issued
     /// here, once for a batch of tables, because a table must not be touched before; what is returned has the tables, and
     /// asks for a flush only for runs and where the format needs one after a leaf has appeared.
     ///

@@ -16,7 +16,7 @@ pub(crate) use sets::SetId;
 
 use crate::piece::To;
 use facts::{Fast, LayoutFacts, relevant};
-use sets::Sets;
+use sets::{RECORDS, Sets};
 
 /// What a word in a slot is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -282,12 +282,31 @@ impl Oracle {
             a.attributes.get(*name) != Some(&Value::Flag(true)) || b.attributes.get(*name) == Some(&Value::Flag(true))
         };
         // Where the machine does not record by itself, software does.
-        let records = ["accessed", "dirty"];
-        old.oa == new.oa && a.same_but_for(b, &records) && records.iter().all(kept)
+        old.oa == new.oa && a.same_but_for(b, &RECORDS) && RECORDS.iter().all(kept)
     }
 
     /// How strict the way of the change from one set to another is, if nothing but the sets changes.
     pub(crate) fn way_between(&self, old: SetId, new: SetId) -> Way {
+        let noted = self.said(old).noted != self.said(new).noted;
+        let way = self.way_but_for_notes(old, new);
+        if noted { way.max(self.way(Change::Other)) } else { way }
+    }
+
+    /// How strict it is that a TLB holds the one set while the tables say the other. What software has noted in the new one
+    /// and not in the old is as a right that the old one lacks: a leaf that is not noted as used or written lets through
+    /// what one that is does, or less.
+    pub(crate) fn way_beside(&self, held: SetId, new: SetId) -> Way {
+        let (noted, notes) = (self.said(held).noted, self.said(new).noted);
+        let mut way = self.way_but_for_notes(held, new);
+        for (changes, kind) in [(noted & !notes != 0, Change::Other), (notes & !noted != 0, Change::Relax)] {
+            if changes {
+                way = way.max(self.way(kind));
+            }
+        }
+        way
+    }
+
+    fn way_but_for_notes(&self, old: SetId, new: SetId) -> Way {
         let (old, new) = (self.said(old), self.said(new));
         let mut way = Way::Lazy;
         for (changes, kind) in [

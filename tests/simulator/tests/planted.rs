@@ -9,7 +9,10 @@ use std::sync::atomic::Ordering;
 use ptgen::{FlushRequest, Frames, Memory, Scope, Sizes, TableShape, Tlb, VaRange};
 use ptgen_simulator::{Expect, Invariant, Kind};
 
-use hand::{ARM, ARM_BLOCK, ARM_CONTIGUOUS, ARM_PAGE, MIB, OA, VA, WRITE, X86, arm, arm_not_coherent, x86};
+use hand::{
+    ARM, ARM_BLOCK, ARM_CONTIGUOUS, ARM_PAGE, MIB, OA, RISCV, RISCV_ACCESSED, RISCV_DIRTY, RISCV_READ, RISCV_VA,
+    RISCV_WRITE, VA, WRITE, X86, arm, arm_not_coherent, riscv, x86,
+};
 
 const PAGE: u64 = 0x1000;
 
@@ -249,6 +252,29 @@ fn a_split_that_changes_what_the_parts_say_before_the_flush() {
             match flushed {
                 false => hand.machine.assert_broken(Invariant::I5Agreement),
                 true => assert_eq!(hand.machine.violations(), []),
+            }
+        });
+    }
+}
+
+#[test]
+fn a_larger_leaf_that_lets_through_less_than_what_a_tlb_may_hold() {
+    const PAGES: u64 = RISCV | RISCV_READ | RISCV_ACCESSED;
+    // What the pages say, what the leaf says in their place, and whether both may stand beside each other.
+    for (pages, leaf, may) in [
+        (PAGES, PAGES, true),
+        (PAGES, PAGES | RISCV_WRITE, true),
+        (PAGES | RISCV_WRITE, PAGES, false),
+        (PAGES | RISCV_WRITE, PAGES | RISCV_WRITE | RISCV_DIRTY, true),
+        (PAGES, PAGES | RISCV_WRITE | RISCV_DIRTY, true),
+        (PAGES | RISCV_WRITE | RISCV_DIRTY, PAGES | RISCV_WRITE, false),
+    ] {
+        riscv(pages, |hand| {
+            hand.machine.begin(vec![Expect::anything(RISCV_VA..RISCV_VA + 2 * MIB)]);
+            hand.write(hand.slots[1], OA >> 2 | leaf);
+            match may {
+                false => hand.machine.assert_broken(Invariant::I5Agreement),
+                true => assert_eq!(hand.machine.violations(), [], "{pages:#x}, {leaf:#x}"),
             }
         });
     }

@@ -24,6 +24,8 @@ pub struct Said {
     pub global: bool,
     /// The attributes that a TLB holds and that are none of these, as a number.
     pub(crate) other: u32,
+    /// A bit for each record that holds and that software makes, because the machine does not.
+    pub(crate) noted: u32,
     /// A bit for each attribute that the machine records and that holds.
     pub(crate) records: u32,
     /// The machine may still record something.
@@ -47,9 +49,13 @@ impl Said {
     /// Whether a TLB would not see a difference.
     #[must_use]
     pub fn same_in_tlb(&self, other: &Self) -> bool {
-        (self.rights, self.memory, self.global, self.other) == (other.rights, other.memory, other.global, other.other)
+        (self.rights, self.memory, self.global, self.other, self.noted)
+            == (other.rights, other.memory, other.global, other.other, other.noted)
     }
 }
+
+/// The names of records, which software makes where the machine does not.
+pub(crate) const RECORDS: [&str; 2] = ["accessed", "dirty"];
 
 /// The names of rights.
 const RIGHTS: [&str; 6] = ["read", "write", "execute", "user", "user_write", "user_execute"];
@@ -109,14 +115,16 @@ impl Sets {
             }
         }
         let mut other = String::new();
-        let (mut records, mut unsettled) = (0, false);
+        let (mut records, mut noted, mut unsettled) = (0, 0, false);
         for (place, attribute) in model.attributes.iter().enumerate() {
             let name = attribute.name.as_str();
             let Some(value) = attributes.get(name) else { continue };
             if attribute.hardware {
-                let noted = *value == Value::Flag(true);
-                records |= u32::from(noted) << (place & 31);
-                unsettled |= !noted && (name != "dirty" || rights & 0b10_010 != 0);
+                let holds = *value == Value::Flag(true);
+                records |= u32::from(holds) << (place & 31);
+                unsettled |= !holds && (name != "dirty" || rights & 0b10_010 != 0);
+            } else if let Some(record) = RECORDS.iter().position(|record| *record == name) {
+                noted |= u32::from(*value == Value::Flag(true)) << record;
             } else if !RIGHTS.contains(&name) && name != "memory_type" && name != "global" {
                 other.push_str(&format!("{name}={value:?};"));
             }
@@ -124,7 +132,7 @@ impl Sets {
         let memory = self.name(format!("{:?}", attributes.get("memory_type")));
         let other = self.name(other);
         let global = attributes.get("global") == Some(&Value::Flag(true));
-        Said { rights, memory, global, other, records, unsettled, attributes }
+        Said { rights, memory, global, other, noted, records, unsettled, attributes }
     }
 
     fn name(&mut self, text: String) -> u32 {

@@ -250,8 +250,10 @@ impl State {
         if !same_size && strict(Change::Size) {
             return Some("sizes");
         }
-        // A stale copy with fewer rights is harmless where more rights need no flush, whatever its size.
-        match self.oracle.way_between(old.set, new.set) {
+        // A stale copy with fewer rights is harmless where more rights need no flush, whatever its size: the machine may use
+        // either of the two, and both are translations that it was given (SDM volume 3A, "Details of TLB Use"; RISC-V
+        // Privileged Architecture, "Supervisor Memory-Management Fence Instruction").
+        match self.oracle.way_beside(old.set, new.set) {
             Way::Lazy => None,
             Way::Live if same_size => None,
             Way::Live => Some("sizes and attributes together"),

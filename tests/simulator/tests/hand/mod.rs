@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use ptgen::{Format, Frame, Frames, Memory, PageTable, TableShape};
+use ptgen::{FlushRequest, Format, Frame, Frames, Memory, PageTable, Sizes, TableShape, Tlb, VaRange};
 use ptgen_simulator::{Case, Decided, Expect, Machine, simulate};
 
 /// x86-64, four levels, an OA of 40 bits.
@@ -13,7 +13,11 @@ pub mod x86_tables {}
 #[ptgen::pagetable(format = "aarch64_stage1_4k", parameters(low_bits = 48), range = low)]
 pub mod arm_tables {}
 
-/// The same, with walkers that do not look into caches.
+/// RISC-V, three levels; accessed and dirty are software's.
+#[ptgen::pagetable(format = "riscv_sv39")]
+pub mod riscv_tables {}
+
+/// AArch64 again, with walkers that do not look into caches.
 #[ptgen::pagetable(
     format = "aarch64_stage1_4k",
     features(coherent_walk = off),
@@ -21,6 +25,16 @@ pub mod arm_tables {}
     range = low
 )]
 pub mod incoherent_tables {}
+
+/// Where pages of RISC-V are mapped.
+pub const RISCV_VA: u64 = 0x10_0000_0000;
+
+/// RISC-V Privileged Architecture, "Sv39": valid; read, write, accessed, dirty.
+pub const RISCV: u64 = 0x1;
+pub const RISCV_READ: u64 = 0x2;
+pub const RISCV_WRITE: u64 = 0x4;
+pub const RISCV_ACCESSED: u64 = 0x40;
+pub const RISCV_DIRTY: u64 = 0x80;
 
 pub const MIB: u64 = 1 << 20;
 
@@ -135,6 +149,26 @@ pub fn arm(test: impl FnOnce(&mut Hand<'_, arm_tables::PageTable>)) {
         hand.write(l1 + 256 * 8, l2 | ARM_TABLE);
         hand.write(hand.root, l1 | ARM_TABLE);
         hand.slots = [0, l2];
+        hand.prepared();
+        test(hand);
+    });
+}
+
+/// 512 pages at `RISCV_VA`, whose words have `bits`.
+pub fn riscv(bits: u64, test: impl FnOnce(&mut Hand<'_, riscv_tables::PageTable>)) {
+    simulated(riscv_tables::Format {}, ("riscv_sv39", true), &[], |hand: &mut Hand<'_, _>| {
+        hand.machine.begin(vec![Expect::anything(RISCV_VA..RISCV_VA + 2 * MIB)]);
+        let [l0, l1] = [hand.empty_table(0), hand.empty_table(1)];
+        for page in 0..512 {
+            hand.write(l0 + page * 8, (OA + page * 0x1000) >> 2 | bits);
+        }
+        hand.write(l1, l0 >> 2 | RISCV);
+        hand.write(hand.root + (RISCV_VA >> 30) * 8, l1 >> 2 | RISCV);
+        hand.slots = [l0, l1];
+        // An absent entry may be held until a flush.
+        let mut request = FlushRequest::new(VaRange::new(RISCV_VA, 2 * MIB), Sizes(u64::MAX));
+        request.tables = true;
+        hand.machine.cx().tlb.flush(&request);
         hand.prepared();
         test(hand);
     });
