@@ -11,8 +11,6 @@ pub enum Applies {
     Yes,
     /// It does not, for this reason, which is a fact of the format.
     No(String),
-    /// It does, but what it needs is not there yet.
-    Missing(String),
 }
 
 impl Applies {

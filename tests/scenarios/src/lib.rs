@@ -14,7 +14,7 @@
 //! 1. A module in the folder of its family (`c`, `g`, …), say `c::x`, with two functions:
 //!    - `pub fn applies(facts: &Facts) -> Applies` decides from [facts](Facts) of a format: sizes of leaves, attributes by
 //!      name, ways of change; never from its name. [`Applies::if_all`] takes the facts that are needed, each with the words
-//!      for a format that lacks it. [`Applies::Missing`] is for what the runtime cannot do yet.
+//!      for a format that lacks it. What the runtime cannot do yet is no such fact: a scenario applies then, and fails.
 //!    - `pub fn run<P: PageTable>(machine: &mut Machine<'_, P>, facts: &Facts) -> Outcome` is the scenario. An operation that
 //!      takes frames is followed by `?`, as it may run out of them (below); everything else that goes wrong is a panic.
 //! 2. A line in [`registry!`], with what its tests are called, its name, and what it shows.

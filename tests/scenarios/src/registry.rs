@@ -32,8 +32,6 @@ pub enum Verdict {
     Pass(usize),
     /// It applies to none, and why.
     NotApplicable(String),
-    /// What it needs is not there yet.
-    Missing(String),
     /// It failed, with this message.
     Failed(String),
 }
@@ -126,9 +124,6 @@ macro_rules! define {
 
 registry!(define);
 
-/// Families of scenarios that may fail for now: where they do, they count as missing, and the table says what they say.
-const PENDING: &[&str] = &["c_", "g_", "one_flush"];
-
 /// Something to be done with all values of a format.
 type Runner = Box<dyn Fn(&Scenario, Mode) -> Verdict + Send + Sync>;
 
@@ -182,9 +177,8 @@ fn ready<P: PageTable + 'static>(case: &'static Case, values: Vec<(P::Format, De
         for (format, decided, facts) in &different {
             match (scenario.applies)(facts) {
                 Applies::No(why) => {
-                    reason.get_or_insert(Verdict::NotApplicable(why));
+                    reason.get_or_insert(why);
                 }
-                Applies::Missing(why) => reason = Some(Verdict::Missing(why)),
                 Applies::Yes => {
                     let function = functions::<P>()[scenario.index];
                     match mode {
@@ -196,8 +190,7 @@ fn ready<P: PageTable + 'static>(case: &'static Case, values: Vec<(P::Format, De
             }
         }
         match reason {
-            Some(Verdict::Missing(why)) => Verdict::Missing(why),
-            Some(verdict) if passed == 0 => verdict,
+            Some(why) if passed == 0 => Verdict::NotApplicable(why),
             _ => Verdict::Pass(passed),
         }
     };
@@ -269,11 +262,7 @@ fn verdict_of(scenario: &str, case: &str, mode: Mode) -> &'static Verdict {
         run.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            match text {
-                Some(text) if PENDING.iter().any(|family| scenario.id.starts_with(family)) => Verdict::Missing(text),
-                Some(text) => Verdict::Failed(text),
-                None => resume_unwind(panic),
-            }
+            text.map_or_else(|| resume_unwind(panic), Verdict::Failed)
         })
     })
 }
@@ -313,7 +302,6 @@ fn settle(scenario: &str, case: &str, verdict: &Verdict) {
     match verdict {
         Verdict::Pass(_) => {}
         Verdict::NotApplicable(why) => println!("{scenario} does not apply to {case}: {why}"),
-        Verdict::Missing(why) => println!("NOT RUN: {scenario} on {case}: {why}"),
         Verdict::Failed(how) => panic!("{scenario} on {case}: {how}"),
     }
 }

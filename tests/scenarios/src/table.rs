@@ -41,10 +41,10 @@ pub fn table() -> String {
     for (number, reason) in reasons.list.iter().enumerate() {
         let _ = writeln!(out, "{}. {reason}", number + 1);
     }
-    if !reasons.missing.is_empty() {
-        out.push_str("\nMissing, with what was found instead:\n\n");
-        for missing in &reasons.missing {
-            let _ = writeln!(out, "- {missing}");
+    if !reasons.failed.is_empty() {
+        out.push_str("\nWhat fails, and how:\n\n");
+        for failed in &reasons.failed {
+            let _ = writeln!(out, "- {failed}");
         }
     }
     out.push_str("\n## What each shows\n\n");
@@ -54,11 +54,11 @@ pub fn table() -> String {
     out
 }
 
-/// Why scenarios do not apply, numbered, and what is missing.
+/// Why scenarios do not apply, numbered, and which fail.
 #[derive(Default)]
 struct Reasons {
     list: Vec<String>,
-    missing: Vec<String>,
+    failed: Vec<String>,
 }
 
 impl Reasons {
@@ -81,13 +81,11 @@ fn cell(scenario: &Scenario, format: &str, cases: &[&str], reasons: &mut Reasons
         let binding = case.strip_prefix(format).map_or(*case, |rest| rest.trim_start_matches('_'));
         let kind = match verdict(scenario.id, case) {
             Verdict::Pass(_) => "pass",
-            Verdict::Missing(why) => {
-                let line = why.lines().next().unwrap_or_default();
-                let end = line.find(" ({").or_else(|| line.find(" Decided")).unwrap_or(line.len());
-                reasons.missing.push(format!("{} on `{case}`: {}", scenario.name, &line[..end]));
-                "**missing**"
+            Verdict::Failed(how) => {
+                let line = how.lines().next().unwrap_or_default();
+                reasons.failed.push(format!("{} on `{case}`: {line}", scenario.name));
+                "**FAILS**"
             }
-            Verdict::Failed(_) => "**FAILS**",
             Verdict::NotApplicable(why) => {
                 let number = reasons.number(why);
                 if !numbers.contains(&number) {
