@@ -1,4 +1,4 @@
-//! The program with the twins, built as a client builds its release.
+//! The programs that are looked at, built as a client builds its release.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -8,17 +8,23 @@ use std::sync::OnceLock;
 use super::steps::Steps;
 use super::{listing::Listing, steps};
 
-/// The program and its assembly.
+/// A program and its assembly.
 pub struct Program {
     executable: PathBuf,
     listing: Listing,
 }
 
 impl Program {
-    /// The program, built on the first call.
-    pub fn get() -> &'static Self {
+    /// The program with the twins, built on the first call.
+    pub fn twins() -> &'static Self {
         static PROGRAM: OnceLock<Program> = OnceLock::new();
-        PROGRAM.get_or_init(|| build().unwrap_or_else(|error| panic!("the twins: {error}")))
+        PROGRAM.get_or_init(|| build("twins").unwrap_or_else(|error| panic!("the twins: {error}")))
+    }
+
+    /// The program that takes frames ahead, built on the first call.
+    pub fn ahead() -> &'static Self {
+        static PROGRAM: OnceLock<Program> = OnceLock::new();
+        PROGRAM.get_or_init(|| build("ahead").unwrap_or_else(|error| panic!("frames ahead: {error}")))
     }
 
     /// The instructions of a function.
@@ -42,9 +48,9 @@ impl Program {
     }
 }
 
-fn build() -> Result<Program, String> {
+fn build(name: &str) -> Result<Program, String> {
     // A directory of its own: the outer cargo holds the lock of its own one, and its settings would leak in.
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("twins");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let mut cargo = Command::new(env!("CARGO"));
     for (name, _) in std::env::vars_os() {
         let name_text = name.to_string_lossy();
@@ -56,7 +62,7 @@ fn build() -> Result<Program, String> {
         }
     }
     let output = cargo
-        .args(["rustc", "--quiet", "--release", "--example", "twins", "--manifest-path"])
+        .args(["rustc", "--quiet", "--release", "--example", name, "--manifest-path"])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
         .arg("--target-dir")
         .arg(&target)
@@ -67,12 +73,12 @@ fn build() -> Result<Program, String> {
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
-    read(&target.join("release/examples")).map_err(|error| error.to_string())
+    read(&target.join("release/examples"), name).map_err(|error| error.to_string())
 }
 
 /// Finds the program just built, under its own name and the one with a hash; the assembly has the same hash.
-fn read(folder: &Path) -> std::io::Result<Program> {
-    let executable = folder.join("twins");
+fn read(folder: &Path, name: &str) -> std::io::Result<Program> {
+    let executable = folder.join(name);
     let same = executable.metadata()?.ino();
     let mut texts = Vec::new();
     let mut files: Vec<PathBuf> =
