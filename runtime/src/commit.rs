@@ -64,7 +64,12 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
                         // Somebody else has split it: what is there now is looked at.
                         continue;
                     }
-                    env.progress.touched.size::<L>(f, leaf.span);
+                    if E::SEES_ABSENT {
+                        // What appears are the parts; of the whole, no TLB holds anything.
+                        env.progress.touched.subtree::<L>(f, leaf.span);
+                    } else {
+                        env.progress.touched.size::<L>(f, leaf.span);
+                    }
                 }
             }
             if below.last == span.last {

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 
 use ptgen::{
     Applied, Apply, Arena, Attributes as _, Callback, Cause, ChangeKind, Context, Error, FlushRequest, Hide, Holds,
-    Leaves, NoFrames, NoTlb, Oa, Occupant, Stopped, Tree, Unencodable, Use, VaRange,
+    Leaves, NoFrames, NoTlb, Oa, Occupant, Stopped, Tree, Unencodable, Use, VaRange, pagetable,
 };
 use support::memory::{Checked, Watched};
 use support::oracle::{Dump, Known};
@@ -328,4 +328,24 @@ fn an_odd_format() {
     let set = |_: &Occupant<odd::Format>| Ok::<_, Infallible>(Applied::Set { oa, attributes });
     tree.apply(&mut cx, 4 * MIB..8 * MIB, Apply::create(22), set).unwrap().flush(&mut cx);
     assert_eq!(tree.translate(&arena, 5 * MIB), Ok(oa + MIB));
+}
+
+/// The machine says that a page was written to by making it writable.
+#[pagetable(format = "aarch64_stage1_4k", features(hardware_accessed = on, hardware_dirty = on))]
+mod by_right {}
+
+/// A page that was written to stays dirty when it gets attributes anew, and is as read-only as they say.
+#[test]
+fn what_is_recorded_grants_no_right() {
+    let mut words = vec![0_u64; 16 * 512];
+    let arena = Arena::new(BASE, &mut words);
+    let mut cx = Context::new(&arena, &arena, NoTlb);
+    let mut table = by_right::PageTable::new(&mut cx).unwrap();
+    let written = by_right::Attributes { dirty: true, ..by_right::Attributes::kernel_data() };
+    table.map(&mut cx, 0..PAGE, 0, &written, Leaves::Largest).unwrap().flush(&mut cx);
+    let attributes = by_right::Attributes { dirty: false, ..by_right::Attributes::kernel_rodata() };
+    let set = Applied::Set { oa: Oa::new(0), attributes };
+    table.apply(&mut cx, 0..PAGE, Apply::existing(12), |_| Ok::<_, Infallible>(set)).unwrap().flush(&mut cx);
+    let found = table.lookup(&arena, 0).unwrap().attributes();
+    assert_eq!(found, by_right::Attributes { dirty: true, ..attributes });
 }

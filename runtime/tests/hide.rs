@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use ptgen::{
     Arena, Attributes as _, Callback, ChangeKind, Context, Error, FlushRequest, Hide, Join, Leaves, NoFrames, NoTlb,
@@ -308,4 +308,22 @@ fn a_part_where_leaves_must_not_be_split() {
     // Nobody has what is absent in a TLB, so it may be split.
     tree.show(&mut cx, 0..PAGE, Hide::mapped()).unwrap().flush(&mut cx);
     assert_eq!(dump(f, &tree, &arena).leaves, [(0, 12)]);
+}
+
+/// Where a walker may remember that there was nothing, the pages that appear are flushed, not the leaf that was hidden.
+#[test]
+fn parts_that_are_shown_are_flushed_by_their_own_size() {
+    let mut words = vec![0_u64; 16 * 512];
+    let arena = Arena::new(BASE, &mut words);
+    let requests = RefCell::new(Vec::new());
+    let mut cx = Context::new(&arena, &arena, Callback(|request: &FlushRequest| requests.borrow_mut().push(*request)));
+    let mut tree = Tree::new(&mut cx, three_level::Format::default()).unwrap();
+    let data = three_level::Attributes::kernel_data();
+    tree.map(&mut cx, 2 * MIB..4 * MIB, 2 * MIB, &data, Leaves::Largest).unwrap().flush(&mut cx);
+    tree.hide(&mut cx, 2 * MIB..4 * MIB, Hide::mapped()).unwrap().flush(&mut cx);
+    requests.borrow_mut().clear();
+    tree.show(&mut cx, 2 * MIB..3 * MIB, Hide::mapped()).unwrap().flush(&mut cx);
+    let requests = requests.borrow();
+    let [request] = requests.as_slice() else { panic!("one flush, not {requests:?}") };
+    assert!(request.leaf_sizes.has(12), "{request:?}");
 }

@@ -16,6 +16,7 @@ use support::three_level::{Attributes, Change, Format};
 
 const BASE: u64 = 0x10_0000;
 const PAGE: u64 = 0x1000;
+const GIB: u64 = 1 << 30;
 const MIB: u64 = 1 << 20;
 const DIRTY: u64 = 0x80;
 
@@ -185,6 +186,17 @@ fn tables_are_pinned() {
     }
     tree.unmap(&mut cx, 0..2 * MIB, Unmap::everything()).unwrap().flush(&mut cx);
     assert_eq!(arena.frames(), 3, "what is pinned stays");
+
+    let mut without = Context::new(&arena, &arena, NoTlb);
+    let refused = tree.range_mut().unpin(&mut without, 0..GIB).unwrap_err();
+    assert!(matches!(refused, Error::NeedsInstruction { kind: ChangeKind::Other, .. }), "{refused}");
+    let tlb = Instruction { arena: &arena, exchanges: Vec::new(), records: 0 };
+    let mut cx = Context::new(&arena, &arena, tlb);
+    tree.range_mut().unpin(&mut cx, 0..GIB).unwrap();
+    let levels: Vec<_> = cx.tlb.exchanges.iter().map(|exchange| exchange.level).collect();
+    assert_eq!(levels, [1, 2], "what is below is unpinned first");
+    tree.unmap(&mut cx, 0..GIB, Unmap::everything()).unwrap().flush(&mut cx);
+    assert_eq!(arena.frames(), 1, "what is pinned no more goes");
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 mod support;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use ptgen::{
     Arena, Attributes as _, Callback, Context, Error, Exchange, FlushRequest, Leaves, NoTlb, Oa, Protect, Sizes, Tlb,
-    Tree, Unmap, Use, VaRange,
+    Tree, Unmap, Use, VaRange, pagetable,
 };
 use support::memory::Checked;
 use support::model::Segment;
@@ -14,6 +14,7 @@ use support::oracle::{Dump, Known};
 use support::{four_level, odd, three_level};
 
 const BASE: u64 = 0x8000_0000;
+const PAGE: u64 = 0x1000;
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -430,4 +431,28 @@ fn what_absent_words_cannot_carry_is_kept_elsewhere() {
         let expected = odd::Attributes { write: !range.contains(ptgen::Va::new(va)), ..attributes };
         assert_eq!(at(&after, va), Some(expected), "{va:#x}");
     }
+}
+
+/// Leaves say in which space the OA is.
+#[pagetable(format = "aarch64_stage1_4k", features(secure_state = on))]
+mod in_spaces {}
+
+/// The same OA in another space is another page: no matter of rights, which may be granted without a flush.
+#[test]
+fn another_space_is_another_page() {
+    let mut words = vec![0_u64; 16 * 512];
+    let arena = Arena::new(BASE, &mut words);
+    let mut cx = Context::new(&arena, &arena, NoTlb);
+    let mut table = in_spaces::PageTable::new(&mut cx).unwrap();
+    let data = in_spaces::Attributes { secure: false, ..in_spaces::Attributes::kernel_data() };
+    table.map(&mut cx, 0..PAGE, 0, &data, Leaves::Largest).unwrap().flush(&mut cx);
+    let secure = in_spaces::Change::default().secure(true);
+    let refused = table.protect(&mut cx, 0..PAGE, &secure, Protect::everything()).unwrap_err();
+    assert!(matches!(refused, Error::BreakBeforeMake { .. }), "{refused:?}");
+    table.set_use(Use::Elsewhere);
+    let flushes = Cell::new(0);
+    let mut cx = Context::new(&arena, &arena, Callback(|_: &FlushRequest| flushes.set(flushes.get() + 1)));
+    table.protect(&mut cx, 0..PAGE, &secure, Protect::everything()).unwrap().flush(&mut cx);
+    assert!(flushes.get() > 0);
+    assert!(table.lookup(&arena, 0).unwrap().attributes().secure);
 }

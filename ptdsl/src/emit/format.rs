@@ -363,11 +363,13 @@ fn ways(plan: &Plan<'_>) -> TokenStream {
 fn way_of(plan: &Plan<'_>) -> TokenStream {
     let krate = plan.krate();
     let fields = Expr::var("change.fields");
-    let (mut rights, mut memory_type, mut global, mut other) = (0u128, 0u128, 0u128, 0u128);
+    let (mut rights, mut output, mut memory_type, mut global, mut other) = (0u128, 0u128, 0u128, 0u128, 0u128);
     let mut granted = Vec::new();
     for (place, attribute) in plan.attributes.iter().enumerate() {
         let bit = 1 << place;
         match attribute.name.as_str() {
+            // It says in which space the OA is: no right, whatever tables take away from it.
+            "secure" => output |= bit,
             _ if attribute.right && attribute.kind == AttributeKind::Flag => {
                 rights |= bit;
                 let to = Expr::var(format!("change.to.{}", attribute.name)).cast("u64");
@@ -386,6 +388,7 @@ fn way_of(plan: &Plan<'_>) -> TokenStream {
     let kinds = [
         (grants, Change::Relax),
         (restricted, Change::Restrict),
+        (Expr::Bits(output), Change::Output),
         (Expr::Bits(memory_type), Change::MemoryType),
         (Expr::Bits(global), Change::Global),
         (Expr::Bits(other), Change::Other),

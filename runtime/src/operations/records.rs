@@ -4,6 +4,7 @@
 //! replaced: what was recorded in the old word is recorded in the new one.
 
 use crate::format::{AttributeInfo, Attributes, AttributesOf, Change, ChangeOf, Format, Level, WordOf};
+use crate::word::Word;
 
 const ACCESSED: &str = "accessed";
 const DIRTY: &str = "dirty";
@@ -15,7 +16,7 @@ pub(crate) struct Recording<W> {
     done: W,
 }
 
-impl<W: crate::Word> Recording<W> {
+impl<W: Word> Recording<W> {
     /// What the machine writes at level `L`.
     #[inline]
     pub(crate) fn of_machine<L: Level>(f: L::Format) -> Self
@@ -81,4 +82,16 @@ pub(crate) fn recorded<L: Level>(f: L::Format, w: WordOf<L>) -> (bool, bool) {
         index.is_some_and(|index| attributes.get(index) != 0)
     };
     (says(ACCESSED), says(DIRTY))
+}
+
+/// The leaf word `w` of level `L`, which says something else than `old`, with what the machine has recorded in `old`. Its
+/// rights are its own: where a right is written down together with what is recorded, the machine's bits are not copied.
+pub(crate) fn with_machine_records<L: Level>(f: L::Format, w: WordOf<L>, old: WordOf<L>) -> WordOf<L> {
+    if L::hardware(f) == WordOf::<L>::ZERO {
+        return w;
+    }
+    let (accessed, dirty) = recorded::<L>(f, old);
+    let change = change_records::<L>(1, accessed, dirty).0;
+    let kept = L::patch(f, &change).map_or(w, |patch| L::apply(f, &patch, w));
+    if L::is_leaf(f, kept) { kept } else { w }
 }

@@ -4,11 +4,13 @@ use crate::address::VaRange;
 use crate::clean::clean_slots;
 use crate::context::Context;
 use crate::error::Error;
+use crate::exchange::exchange_table;
+use crate::flush::Tlb;
 use crate::format::{ChangeKind, Format, Level, RootVisitor, Way, WordOf};
 use crate::memory::Memory;
 use crate::ownership::{is_foreign, is_pinned, pinned_bit};
 use crate::range_mut::{RangeMut, Target};
-use crate::span::{Span, index, slot_last, va};
+use crate::span::{Span, index, slot_last};
 use crate::table::Table;
 
 impl<F: Format> RangeMut<'_, F> {
@@ -17,38 +19,40 @@ impl<F: Format> RangeMut<'_, F> {
     ///
     /// # Errors
     ///
-    /// [`Error::NeedsInstruction`], [`Error::Memory`], and what is wrong with `range`. No translation changes, but some
-    /// tables may be pinned no more then.
-    pub fn unpin<M: Memory, A, T>(
+    /// [`Error::NeedsInstruction`] if a change of what is live takes an instruction and the context has none,
+    /// [`Error::Memory`], and what is wrong with `range`. No translation changes, but some tables may be pinned no more
+    /// then.
+    pub fn unpin<M: Memory, A, T: Tlb>(
         &mut self,
         cx: &mut Context<M, A, T>,
         range: impl Into<VaRange>,
     ) -> Result<(), Error> {
         let target = self.target;
-        target.f.root(UnpinAt { target, memory: &cx.memory, range: range.into() })
+        target.f.root(UnpinAt { target, memory: &cx.memory, tlb: &mut cx.tlb, range: range.into() })
     }
 }
 
 /// `unpin` below a root.
-struct UnpinAt<'a, F, M> {
+struct UnpinAt<'a, F, M, T> {
     target: Target<F>,
     memory: &'a M,
+    tlb: &'a mut T,
     range: VaRange,
 }
 
-impl<F: Format, M: Memory> RootVisitor<F> for UnpinAt<'_, F, M> {
+impl<F: Format, M: Memory, T: Tlb> RootVisitor<F> for UnpinAt<'_, F, M, T> {
     type Output = Result<(), Error>;
 
-    fn visit<L: Level<Format = F>>(self) -> Self::Output {
+    fn visit<L: Level<Format = F>>(mut self) -> Self::Output {
         let Some(span) = self.target.span::<L>(self.range)? else { return Ok(()) };
         self.memory.begin();
         self.table(Table::<L>::at(self.target.root), span).map(drop)
     }
 }
 
-impl<F: Format, M: Memory> UnpinAt<'_, F, M> {
+impl<F: Format, M: Memory, T: Tlb> UnpinAt<'_, F, M, T> {
     /// Lets go what is below `table`. Returns whether a link that `span` covers is pinned still, or foreign.
-    fn table<L: Level<Format = F>>(&self, table: Table<L>, span: Span) -> Result<bool, Error> {
+    fn table<L: Level<Format = F>>(&mut self, table: Table<L>, span: Span) -> Result<bool, Error> {
         if !L::HAS_TABLES {
             return Ok(false);
         }
@@ -62,7 +66,7 @@ impl<F: Format, M: Memory> UnpinAt<'_, F, M> {
                 let below = Span { first, last: slot.last.min(span.last) };
                 let has_to_stay = self.table(Table::below::<L>(f, w), below)?;
                 if is_pinned::<L>(f, w) && below == slot && !has_to_stay {
-                    self.clear(table, slot)?;
+                    self.clear(table, w, slot)?;
                 } else {
                     stays |= is_pinned::<L>(f, w);
                 }
@@ -74,11 +78,11 @@ impl<F: Format, M: Memory> UnpinAt<'_, F, M> {
         }
     }
 
-    /// Clears the bit in the word of the slot. The machine may record something in it meanwhile.
-    fn clear<L: Level<Format = F>>(&self, table: Table<L>, slot: Span) -> Result<(), Error> {
+    /// Clears the bit in the word of the slot, which was `w`. The machine may record something in it meanwhile.
+    fn clear<L: Level<Format = F>>(&mut self, table: Table<L>, w: WordOf<L>, slot: Span) -> Result<(), Error> {
         let (f, pinned): (F, WordOf<L>) = (self.target.f, pinned_bit::<L>(self.target.f));
         if self.target.reach.is_live() && f.way(ChangeKind::Other) == Way::Instruction {
-            return Err(Error::NeedsInstruction { va: va(f, slot.first), kind: ChangeKind::Other });
+            return exchange_table(f, (table, slot.first), w, w & !pinned, ChangeKind::Other, self.tlb);
         }
         table.open(f, self.memory, |slots| {
             let number = index::<L>(f, slot.first);

@@ -1,7 +1,7 @@
 //! Doing with one slot what a function has said.
 
 use super::super::later;
-use super::super::records::Recording;
+use super::super::records::with_machine_records;
 use super::{Applied, range_of};
 use crate::address::Oa;
 use crate::clean::clean_slots;
@@ -39,7 +39,7 @@ impl<L: Level> New<L> {
     fn of(&self, f: L::Format, old: WordOf<L>) -> WordOf<L> {
         match self {
             Self::Word(w) => *w,
-            Self::Leaf(w) => Recording::of_machine::<L>(f).merge(*w, old),
+            Self::Leaf(w) => with_machine_records::<L>(f, *w, old),
             Self::Patched(patch) => L::apply(f, patch, old),
         }
     }
