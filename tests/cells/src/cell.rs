@@ -31,13 +31,11 @@ macro_rules! cell {
             }
 
             /// What it holds.
-            #[inline]
             pub fn load(&self, ordering: Ordering) -> $word {
                 self.0.load(ordering)
             }
 
             /// Writes it.
-            #[inline]
             pub fn store(&self, word: $word, ordering: Ordering) {
                 let old = self.0.load(Ordering::Relaxed);
                 self.0.store(word, ordering);
@@ -46,7 +44,6 @@ macro_rules! cell {
             }
 
             /// Writes it as long as nobody else knows of it.
-            #[inline]
             pub fn store_private(&self, word: $word) {
                 let old = self.0.load(Ordering::Relaxed);
                 self.0.store(word, Ordering::Relaxed);
@@ -54,7 +51,6 @@ macro_rules! cell {
             }
 
             /// Writes it and returns what it held.
-            #[inline]
             pub fn swap(&self, word: $word, ordering: Ordering) -> $word {
                 let old = self.0.swap(word, ordering);
                 report(self.address(), old.into(), word.into(), StoreKind::Exchange);
@@ -62,7 +58,6 @@ macro_rules! cell {
             }
 
             /// Adds to it and returns what it held.
-            #[inline]
             pub fn fetch_add(&self, more: $word, ordering: Ordering) -> $word {
                 let old = self.0.fetch_add(more, ordering);
                 report(self.address(), old.into(), old.wrapping_add(more).into(), StoreKind::Exchange);
@@ -70,7 +65,6 @@ macro_rules! cell {
             }
 
             /// Sets bits and returns what it held.
-            #[inline]
             pub fn fetch_or(&self, bits: $word, ordering: Ordering) -> $word {
                 let old = self.0.fetch_or(bits, ordering);
                 report(self.address(), old.into(), (old | bits).into(), StoreKind::Exchange);
@@ -78,7 +72,6 @@ macro_rules! cell {
             }
 
             /// Keeps only some bits and returns what it held.
-            #[inline]
             pub fn fetch_and(&self, bits: $word, ordering: Ordering) -> $word {
                 let old = self.0.fetch_and(bits, ordering);
                 report(self.address(), old.into(), (old & bits).into(), StoreKind::Exchange);
@@ -90,7 +83,6 @@ macro_rules! cell {
             /// # Errors
             ///
             /// What it holds instead.
-            #[inline]
             pub fn compare_exchange(
                 &self,
                 old: $word,
@@ -114,7 +106,6 @@ macro_rules! cell {
             /// # Errors
             ///
             /// What it holds instead.
-            #[inline]
             pub fn compare_exchange_weak(
                 &self,
                 old: $word,

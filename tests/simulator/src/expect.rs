@@ -23,10 +23,14 @@ pub struct Expect {
     known: RefCell<HashMap<(Option<u32>, u32), bool>>,
     /// Translations may be absent meanwhile.
     pub(crate) breaking: bool,
+    /// It may also not happen at all.
+    pub(crate) optional: bool,
+    /// The machine may have recorded something since.
+    gains: bool,
 }
 
 /// Every translation of some range, at some time.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot(pub(crate) Rc<Map>);
 
 pub(crate) enum Aim {
@@ -42,7 +46,15 @@ pub(crate) enum Aim {
 
 impl Expect {
     fn new(range: impl Into<VaRange>, aim: Aim) -> Self {
-        Self { range: range.into(), root: None, aim, known: RefCell::default(), breaking: false }
+        Self {
+            range: range.into(),
+            root: None,
+            aim,
+            known: RefCell::default(),
+            breaking: false,
+            optional: false,
+            gains: false,
+        }
     }
 
     /// Every translation stays: leaves may be split and joined.
@@ -102,6 +114,20 @@ impl Expect {
         self
     }
 
+    /// Or with more recorded than when the snapshot was taken.
+    #[must_use]
+    pub const fn or_recorded(mut self) -> Self {
+        self.gains = true;
+        self
+    }
+
+    /// Or nothing happens there: an operation that may end before it is done.
+    #[must_use]
+    pub const fn or_nothing(mut self) -> Self {
+        self.optional = true;
+        self
+    }
+
     /// Whether `now` is what becomes of `before` at `position`, with `first` being where the range begins; both are those of
     /// the same stretch.
     pub(crate) fn accepts(
@@ -129,7 +155,7 @@ impl Expect {
                 let mut same = true;
                 snapshot.0.each(position, last, |from, _, then| {
                     let here = now.map(|now| now.further(from - position));
-                    same &= then == here || oracle.records_in_runs() && oracle.gained(then, here);
+                    same &= then == here || (self.gains || oracle.records_in_runs()) && oracle.gained(then, here);
                 });
                 same
             }

@@ -5,8 +5,8 @@ use std::fmt;
 use std::rc::Rc;
 
 use ptgen::{
-    AttributeKind, Attributes, Change, Context, Format, Level, Memory, Oa, PageTable, RootVisitor, Scope, Unflushed,
-    Use, VaRange, Word,
+    AttributeKind, Attributes, Change, Context, Format, Level, Oa, PageTable, RootVisitor, Scope, Unflushed, Use,
+    VaRange, Word,
 };
 use ptgen_cases::{Case, Decided};
 use ptgen_cells::{Watched, observe, unobserved};
@@ -315,6 +315,11 @@ impl<'m, P: PageTable> Machine<'m, P> {
         result
     }
 
+    /// Whether nothing may be allocated from now on.
+    pub fn ban_allocations(&self, banned: bool) {
+        self.state(|state| state.banned = banned);
+    }
+
     /// So many more allocations work, then none; all, if none is said.
     pub fn limit_allocations(&self, allocations: Option<usize>) {
         self.state(|state| state.limit(allocations));
@@ -352,30 +357,14 @@ impl<'m, P: PageTable> Machine<'m, P> {
         })
     }
 
-    /// The bits that are software's in leaves of whatever size, as they stand in the word.
-    pub fn software(&self) -> u64 {
-        self.state(|state| state.oracle.software())
-    }
-
-    /// Software's bits in the leaf that translates `va` become `bits`; what software writes there is nobody else's concern.
-    ///
-    /// # Panics
-    ///
-    /// If nothing translates `va`, or that is not so.
-    #[track_caller]
-    pub fn mark(&mut self, va: u64, bits: u64) {
-        let found = self.state(|state| state.marked(va, bits));
-        let Some((address, old, new)) = found else { panic!("{va:#x} is not mapped") };
-        self.begin(Vec::new());
-        let word = <P::Format as Format>::Word::truncate;
-        assert_eq!(self.cx.memory.exchange(address, word(old), word(new)), Ok(()));
-        self.cx.memory.clean(Oa::new(address), 1 << <P::Format as Format>::Word::BYTES_LG2);
-        self.end();
-    }
-
     /// From now on, the machine sometimes records an access just before a word is exchanged.
     pub fn interfere(&self, seed: u64) {
         self.state(|state| state.interfere(seed));
+    }
+
+    /// From now on, it does so only by [`touch`](Self::touch).
+    pub fn settle(&self) {
+        self.state(State::settle);
     }
 
     /// How many frames are handed out, by the number of the level.
@@ -402,6 +391,24 @@ impl<'m, P: PageTable> Machine<'m, P> {
     /// What a range is translated to now, to be compared with later.
     pub fn snapshot(&self, range: impl Into<VaRange>) -> Snapshot {
         self.state(|state| state.snapshot(0, range.into()))
+    }
+
+    /// Whether all that a snapshot says was translated as the other one says, or has been recorded in runs since.
+    pub fn is_like(&self, now: &Snapshot, before: &Snapshot) -> bool {
+        self.state(|state| {
+            let mut same = now == before;
+            if !same && state.oracle.records_in_runs() {
+                same = true;
+                let last = state.oracle.last();
+                before.0.each(0, last, |first, last, was| {
+                    now.0.each(first, last, |at, _, is| {
+                        let was = was.map(|was| was.further(at - first));
+                        same &= was == is || state.oracle.gained(was, is);
+                    });
+                });
+            }
+            same
+        })
     }
 
     /// Whether nothing in a range is translated.
@@ -446,6 +453,26 @@ impl<'m, P: PageTable> Machine<'m, P> {
         Expect::mapped(range, oa, move |said| says::<P::Format>(said, &attributes))
     }
 
+    /// Likewise, but what was recorded before in leaves with the same OA may be said, too.
+    pub fn mapped_or_recorded(
+        &self,
+        range: impl Into<VaRange>,
+        oa: impl Into<Oa>,
+        attributes: &AttributesOf<P>,
+    ) -> Expect {
+        let attributes = *attributes;
+        Expect::mapped(range, oa, move |said| {
+            let mut wanted = attributes;
+            let now = attributes_of::<P::Format>(said);
+            for (index, info) in <AttributesOf<P> as Attributes>::FIELDS.iter().enumerate() {
+                if matches!(info.name, "accessed" | "dirty") && wanted.get(index) == 0 {
+                    wanted.set(index, now.get(index));
+                }
+            }
+            says::<P::Format>(said, &wanted)
+        })
+    }
+
     /// Nothing in the range is mapped any more.
     pub fn unmapped(&self, range: impl Into<VaRange>) -> Expect {
         Expect::unmapped(range)
@@ -460,7 +487,7 @@ impl<'m, P: PageTable> Machine<'m, P> {
             let mut wanted = change.revise(&old);
             for (index, info) in <AttributesOf<P> as Attributes>::FIELDS.iter().enumerate() {
                 // What was recorded on the way, and not said to be otherwise, may be there, too.
-                let is_record = loose && matches!(info.name, "accessed" | "dirty") && before.records_no_more_than(now);
+                let is_record = loose && matches!(info.name, "accessed" | "dirty");
                 if is_record && wanted.get(index) == old.get(index) && old.get(index) == 0 {
                     wanted.set(index, attributes_of::<P::Format>(now).get(index));
                 }

@@ -122,6 +122,10 @@ unsafe impl<W: Word> Frames for Simulator<'_, W> {
         self.shared.0.borrow_mut().share(address.get())
     }
 
+    fn owners(&self, address: Oa) -> u32 {
+        self.shared.0.borrow().owners(address.get())
+    }
+
     fn unshare(&mut self, address: Oa) -> bool {
         self.shared.0.borrow_mut().unshare(address.get())
     }

@@ -8,7 +8,7 @@ mod sets;
 
 use std::collections::HashMap;
 
-use ptdsl::model::{Change, Endian, Extension, Format, LayoutKind, Way};
+use ptdsl::model::{Change, Endian, Extension, Format, Way};
 use ptdsl::walk::{self, Class, Value};
 
 pub use sets::Said;
@@ -243,14 +243,6 @@ impl Oracle {
         (new != word).then(|| self.in_order(level, new))
     }
 
-    /// The bits that are software's in leaves of whatever size, in the processor's order.
-    pub(crate) fn software(&self) -> u64 {
-        let layouts = self.model.levels.iter().flat_map(|level| &level.entries);
-        let leaves = layouts.map(|entry| &self.model.layouts[entry.layout]).filter(|l| l.kind == LayoutKind::Leaf);
-        let bits = leaves.fold(u128::from(u64::MAX), |bits, layout| bits & layout.software);
-        u64::try_from(bits).unwrap_or(0)
-    }
-
     /// The table that the word `raw` of a layout at `level` points to: its level and address.
     pub(crate) fn target(&self, level: usize, layout: usize, raw: u64) -> Option<(usize, u64)> {
         let word = self.in_order(level, raw);
@@ -320,6 +312,7 @@ impl Oracle {
         for (changes, kind) in [
             (old.rights & !new.rights != 0, Change::Restrict),
             (new.rights & !old.rights != 0, Change::Relax),
+            (old.secure != new.secure, Change::Output),
             (old.memory != new.memory, Change::MemoryType),
             (old.global != new.global, Change::Global),
             (old.other != new.other, Change::Other),

@@ -22,6 +22,8 @@ pub struct Said {
     pub(crate) memory: u32,
     /// The translation belongs to all address spaces.
     pub global: bool,
+    /// The OA is in the secure space.
+    pub secure: bool,
     /// The attributes that a TLB holds and that are none of these, as a number.
     pub(crate) other: u32,
     /// A bit for each record that holds and that software makes, because the machine does not.
@@ -49,8 +51,8 @@ impl Said {
     /// Whether a TLB would not see a difference.
     #[must_use]
     pub fn same_in_tlb(&self, other: &Self) -> bool {
-        (self.rights, self.memory, self.global, self.other, self.noted)
-            == (other.rights, other.memory, other.global, other.other, other.noted)
+        let all = |said: &Self| (said.rights, said.memory, said.global, said.secure, said.other, said.noted);
+        all(self) == all(other)
     }
 }
 
@@ -125,14 +127,15 @@ impl Sets {
                 unsettled |= !holds && (name != "dirty" || rights & 0b10_010 != 0);
             } else if let Some(record) = RECORDS.iter().position(|record| *record == name) {
                 noted |= u32::from(*value == Value::Flag(true)) << record;
-            } else if !RIGHTS.contains(&name) && name != "memory_type" && name != "global" {
+            } else if !RIGHTS.contains(&name) && !["memory_type", "global", "secure"].contains(&name) {
                 other.push_str(&format!("{name}={value:?};"));
             }
         }
         let memory = self.name(format!("{:?}", attributes.get("memory_type")));
         let other = self.name(other);
         let global = attributes.get("global") == Some(&Value::Flag(true));
-        Said { rights, memory, global, other, noted, records, unsettled, attributes }
+        let secure = attributes.get("secure") == Some(&Value::Flag(true));
+        Said { rights, memory, global, secure, other, noted, records, unsettled, attributes }
     }
 
     fn name(&mut self, text: String) -> u32 {

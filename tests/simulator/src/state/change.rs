@@ -138,17 +138,19 @@ impl State {
     fn judge(&mut self, root: usize, span: (u64, u64), removed: &[Piece], added: &[Piece]) {
         let mut differences: Vec<Difference> = Vec::new();
         compare(span, removed, added, |first, last, old, new| differences.push((first, last, old, new)));
+        let is_live = self.roots[root].live;
         for &(first, last, old, new) in &differences {
             if old.map(|old| old.to) != new.map(|new| new.to) {
                 self.check_allowed(root, (first, last), old.map(|old| old.to), new.map(|new| new.to));
             }
-            if self.roots[root].live && !self.purging {
+            if is_live && !self.purging {
                 self.hold(root, old, new);
             }
-        }
-        if self.roots[root].live && !self.processors.leaves.is_empty() {
-            for piece in added {
-                self.check_agreement(root, piece);
+            if let Some(new) = new
+                && is_live
+                && !self.processors.leaves.is_empty()
+            {
+                self.check_agreement(root, old, &new);
             }
         }
     }
@@ -185,24 +187,36 @@ impl State {
         self.processors.hold(StaleLeaf { piece, root, cpus, space, global, owed: way != Way::Lazy, absent });
     }
 
-    /// No stale translation may stand beside a new one that the format does not let stand there.
-    fn check_agreement(&mut self, root: usize, piece: &Piece) {
-        for held in self.processors.beside(root, piece) {
-            let Some(part) = held.cut(piece.first, piece.last) else { continue };
-            if let Some(what) = self.conflict(part.to, part.size_lg2, piece.at(part.first), piece.size_lg2) {
-                let va = self.oracle.va(part.first);
-                let show = |to: To, size: u32| {
-                    format!("{:#x} ({} KiB, {:?})", to.oa, 1_u64 << size >> 10, self.oracle.said(to.set).attributes)
-                };
-                let text = format!(
-                    "{va:#x} is translated to {} now, and a TLB may still hold {}: {what} may not differ so",
-                    show(piece.at(part.first), piece.size_lg2),
-                    show(part.to, part.size_lg2)
-                );
-                self.report(Invariant::I5Agreement, text);
+    /// No stale translation may stand beside a new one that the format does not let stand there. `old` is what the new
+    /// one replaces in one store: where the format lets a leaf get another OA so, what TLBs hold of the old page is what
+    /// they may use until the flush.
+    fn check_agreement(&mut self, root: usize, old: Option<Piece>, new: &Piece) {
+        let may_move = self.oracle.way(Change::Output) <= Way::Live;
+        let moved = old.filter(|old| may_move && old.size_lg2 == new.size_lg2);
+        for held in self.processors.beside(root, new) {
+            let Some(part) = held.cut(new.first, new.last) else { continue };
+            let moved = moved.is_some_and(|old| old.size_lg2 == part.size_lg2 && old.at(part.first).oa == part.to.oa);
+            let now = new.at(part.first);
+            let beside = if moved { To { oa: now.oa, ..part.to } } else { part.to };
+            if let Some(what) = self.conflict(beside, part.size_lg2, now, new.size_lg2) {
+                self.disagree(&part, &Piece { first: part.first, to: now, ..*new }, what);
                 return;
             }
         }
+    }
+
+    /// Says what a TLB may still hold beside what is there now.
+    fn disagree(&mut self, old: &Piece, new: &Piece, what: &str) {
+        let va = self.oracle.va(new.first);
+        let show = |to: To, size: u32| {
+            format!("{:#x} ({} KiB, {:?})", to.oa, 1_u64 << size >> 10, self.oracle.said(to.set).attributes)
+        };
+        let text = format!(
+            "{va:#x} is translated to {} now, and a TLB may still hold {}: {what} may not differ so",
+            show(new.to, new.size_lg2),
+            show(old.to, old.size_lg2)
+        );
+        self.report(Invariant::I5Agreement, text);
     }
 
     /// Leaves of the same run must not contradict a new leaf, for a TLB may take any of them for the whole run.

@@ -34,8 +34,8 @@ pub(super) struct Frame {
     dirty: Bits,
     /// Where it is linked: nowhere, if a walker from a root does not get there.
     pub(super) places: Vec<Place>,
-    /// How many roots own it.
-    pub(super) owners: usize,
+    /// How many roots own it; none if it was never shared.
+    pub(super) owners: u32,
 }
 
 impl Frame {
@@ -211,7 +211,7 @@ impl State {
             unwritten: Bits::new(slots, true),
             dirty: Bits::new(slots, false),
             places: Vec::new(),
-            owners: 1,
+            owners: 0,
         });
         pool.out[usize::from(shape.level)] += 1;
         Some(address)
@@ -279,13 +279,20 @@ impl State {
         self.processors.tables.retain(|table| table.frame != Some(id));
     }
 
-    /// One owner more.
+    /// One owner more: the first time, the one that had it and the new one. Whether there is such a table.
     pub(crate) fn share(&mut self, address: u64) -> bool {
         let found = address.checked_sub(self.base).and_then(|offset| self.pool.at(offset));
         found.is_some_and(|id| {
-            self.pool.frame_mut(id).owners += 1;
+            let owners = &mut self.pool.frame_mut(id).owners;
+            *owners = (*owners + 1).max(2);
             true
         })
+    }
+
+    /// How many owners are counted.
+    pub(crate) fn owners(&self, address: u64) -> u32 {
+        let found = address.checked_sub(self.base).and_then(|offset| self.pool.at(offset));
+        found.map_or(0, |id| self.pool.frame(id).owners)
     }
 
     /// One owner less; whether it was the last.
@@ -296,8 +303,9 @@ impl State {
             return false;
         };
         let owners = &mut self.pool.frame_mut(id).owners;
+        let was_shared = *owners > 0;
         *owners = owners.saturating_sub(1);
-        *owners == 0
+        was_shared && *owners == 0
     }
 
     /// Words have been written back from the cache.

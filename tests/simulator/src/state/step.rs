@@ -146,6 +146,7 @@ impl State {
         let mut check = |first: u64, last: u64, old: Option<To>, new: Option<To>| {
             if wrong.is_none()
                 && !expect.accepts(&self.oracle, (span.0, first, last), old, new)
+                && !(expect.optional && (old == new || self.loose && self.oracle.gained(old, new)))
                 && !(self.loose && self.oracle.gained(old, new) && matches!(expect.aim, Aim::Same))
             {
                 wrong = Some((first, old, new));
@@ -174,7 +175,7 @@ impl State {
 
     /// Whether a stretch may be translated so now.
     pub(super) fn check_allowed(&mut self, root: usize, (first, last): (u64, u64), old: Option<To>, now: Option<To>) {
-        let mut wrong = None;
+        let (mut wrong, mut gained) = (None, Vec::new());
         let touches = |known: &&Declared| known.root == root && known.span.0 <= last && known.span.1 >= first;
         let near = || self.expects.iter().filter(touches);
         self.roots[root].settled.each(first, last, |start, end, before| {
@@ -192,8 +193,11 @@ impl State {
                     None => next.map_or(end, |next| (next - 1).min(end)),
                 };
                 let (was, now) = (was(at), here(now, at));
-                let unchanged = was == now || self.loose && self.oracle.gained(was, now);
-                if !unchanged {
+                let has_gained = was != now && self.loose && self.oracle.gained(was, now);
+                if let (true, None, Some(now)) = (has_gained, inside, now) {
+                    gained.push((at, until, now));
+                }
+                if was != now && !has_gained {
                     match inside {
                         None => wrong = Some((Invariant::I6Confinement, at, was, now)),
                         Some(known) => {
@@ -211,6 +215,12 @@ impl State {
                 at = until + 1;
             }
         });
+        // Nobody looks again at what no declaration covers.
+        for (first, last, to) in gained {
+            let settled = &mut self.roots[root].settled;
+            settled.clear(first, last);
+            settled.put(first, last, to);
+        }
         if let Some((invariant, position, was, now)) = wrong {
             let invariant = if self.only_records_lost(old, now) { Invariant::Records } else { invariant };
             let va = self.oracle.va(position);
