@@ -176,7 +176,16 @@ pub trait Steps<'m, P: PageTable> {
     /// # Errors
     ///
     /// That of the operation.
-    fn join(&mut self, range: VaRange, lg2: u32) -> Outcome;
+    fn join(&mut self, range: VaRange, lg2: u32) -> Outcome {
+        self.join_unless(range, lg2, 0)
+    }
+
+    /// As [`join`](Self::join), but not leaves that have one of the bits of `veto`.
+    ///
+    /// # Errors
+    ///
+    /// That of the operation.
+    fn join_unless(&mut self, range: VaRange, lg2: u32, veto: u64) -> Outcome;
 
     /// An operation that is flushed later.
     ///
@@ -235,9 +244,9 @@ impl<'m, P: PageTable> Steps<'m, P> for Machine<'m, P> {
     }
 
     #[track_caller]
-    fn join(&mut self, range: VaRange, lg2: u32) -> Outcome {
+    fn join_unless(&mut self, range: VaRange, lg2: u32, veto: u64) -> Outcome {
         let expects = vec![Expect::changed(range, only_records)];
-        self.run(expects, |table, cx| table.tree_mut().join(cx, range, Join::up_to(lg2)))
+        self.run(expects, |table, cx| table.tree_mut().join(cx, range, Join::up_to(lg2).unless(veto)))
     }
 
     #[track_caller]

@@ -5,8 +5,8 @@ use std::fmt;
 use std::rc::Rc;
 
 use ptgen::{
-    AttributeKind, Attributes, Change, Context, Format, Level, Oa, PageTable, RootVisitor, Scope, Unflushed, Use,
-    VaRange, Word,
+    AttributeKind, Attributes, Change, Context, Format, Level, Memory, Oa, PageTable, RootVisitor, Scope, Unflushed,
+    Use, VaRange, Word,
 };
 use ptgen_cases::{Case, Decided};
 use ptgen_cells::{Watched, observe, unobserved};
@@ -355,6 +355,27 @@ impl<'m, P: PageTable> Machine<'m, P> {
             self.state(|state| state.recorded(word, new));
             true
         })
+    }
+
+    /// The bits that are software's in leaves of whatever size, as they stand in the word.
+    pub fn software(&self) -> u64 {
+        self.state(|state| state.oracle.software())
+    }
+
+    /// Software's bits in the leaf that translates `va` become `bits`; what software writes there is nobody else's concern.
+    ///
+    /// # Panics
+    ///
+    /// If nothing translates `va`, or that is not so.
+    #[track_caller]
+    pub fn mark(&mut self, va: u64, bits: u64) {
+        let found = self.state(|state| state.marked(va, bits));
+        let Some((address, old, new)) = found else { panic!("{va:#x} is not mapped") };
+        self.begin(Vec::new());
+        let word = <P::Format as Format>::Word::truncate;
+        assert_eq!(self.cx.memory.exchange(address, word(old), word(new)), Ok(()));
+        self.cx.memory.clean(Oa::new(address), 1 << <P::Format as Format>::Word::BYTES_LG2);
+        self.end();
     }
 
     /// From now on, the machine sometimes records an access just before a word is exchanged.

@@ -8,7 +8,7 @@ mod sets;
 
 use std::collections::HashMap;
 
-use ptdsl::model::{Change, Endian, Extension, Format, Way};
+use ptdsl::model::{Change, Endian, Extension, Format, LayoutKind, Way};
 use ptdsl::walk::{self, Class, Value};
 
 pub use sets::Said;
@@ -241,6 +241,14 @@ impl Oracle {
             }
         }
         (new != word).then(|| self.in_order(level, new))
+    }
+
+    /// The bits that are software's in leaves of whatever size, in the processor's order.
+    pub(crate) fn software(&self) -> u64 {
+        let layouts = self.model.levels.iter().flat_map(|level| &level.entries);
+        let leaves = layouts.map(|entry| &self.model.layouts[entry.layout]).filter(|l| l.kind == LayoutKind::Leaf);
+        let bits = leaves.fold(u128::from(u64::MAX), |bits, layout| bits & layout.software);
+        u64::try_from(bits).unwrap_or(0)
     }
 
     /// The table that the word `raw` of a layout at `level` points to: its level and address.

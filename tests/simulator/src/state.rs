@@ -284,6 +284,21 @@ impl State {
     /// The number of the word that translates `va` (of the first root), and what it is to hold after the machine has
     /// recorded an access in it; none if there is no leaf, or nothing left to record.
     pub(crate) fn recording(&mut self, va: u64, write: bool) -> Option<(usize, u64)> {
+        let (level, word) = self.leaf_word(va)?;
+        self.oracle.recorded(level, self.mirror[word], write).map(|new| (word, new))
+    }
+
+    /// The address of the leaf word that translates `va` (of the first root), the word, and what it is when software's
+    /// bits are `bits`; none if there is no leaf.
+    pub(crate) fn marked(&mut self, va: u64, bits: u64) -> Option<(u64, u64, u64)> {
+        let (level, word) = self.leaf_word(va)?;
+        let (raw, software) = (self.mirror[word], self.oracle.software());
+        let new = self.oracle.in_order(level, self.oracle.in_order(level, raw) & !software | bits & software);
+        Some((self.base + ((word as u64) << self.word_lg2), raw, new))
+    }
+
+    /// The level of the leaf word that translates `va` (of the first root), and its number.
+    fn leaf_word(&mut self, va: u64) -> Option<(usize, usize)> {
         let (position, _) = self.oracle.positions(va, va)?;
         let mut id = self.table_at(self.oracle.root_level(), self.roots.first()?.address)?;
         let mut place = Place { root: 0, position: 0, limits: 0 };
@@ -299,7 +314,7 @@ impl State {
                         self.child(level, raw, place, start, layout, own)?
                     }
                 }
-                Seen::Leaf(_) => return self.oracle.recorded(level, raw, write).map(|new| (first + slot, new)),
+                Seen::Leaf(_) => return Some((level, first + slot)),
                 Seen::Absent | Seen::Reserved => return None,
             }
         }

@@ -9,22 +9,19 @@ use super::{apply_all, at, pages, table_lg2};
 use crate::facts::{Applies, Facts};
 use crate::steps::{AttributesOf, Outcome, Steps, change, data};
 
-/// Tables of pages, and a record that the machine keeps in them.
+/// Tables of pages, and a record in them.
 #[must_use]
 pub fn applies(facts: &Facts) -> Applies {
     Applies::if_all([
         (pages(facts).is_some(), "the root is the only table of pages"),
-        (
-            pages(facts).is_some_and(|level| level.records) && facts.says("accessed"),
-            "the machine records nothing in leaves",
-        ),
+        (facts.says("accessed"), "leaves do not say whether they have been accessed"),
         (facts.says("write"), "leaves cannot be read-only"),
     ])
 }
 
-/// Pages some of which have been accessed are changed, or written anew with what they said, while the machine records further
-/// accesses just before each store. The function is shown what its slot held when it was read; what the machine records
-/// after that is not lost.
+/// Pages some of which have been accessed are changed, or written anew with what they said. The function is shown what its
+/// slot held when it was read. Where it is the machine that records accesses, it does so just before each store, and what it
+/// records is not lost.
 ///
 /// # Errors
 ///
@@ -41,12 +38,21 @@ pub fn run<P: PageTable>(machine: &mut Machine<'_, P>, facts: &Facts) -> Outcome
     let accessed = AttributesOf::<P>::index("accessed").expect("it is one");
     let mut attributes = data::<P>();
     assert!(attributes.set(accessed, 0));
-    machine.map(&area, &attributes, Leaves::Exactly(page))?;
-    let touched: BTreeSet<_> =
-        (0..slots).step_by(5).map(|number| area.va + (number << page)).filter(|va| machine.touch(*va, false)).collect();
-    assert!(!touched.is_empty(), "the machine records something");
-
-    machine.interfere(7);
+    let touched: BTreeSet<_> = (0..slots).step_by(5).map(|number| area.va + (number << page)).collect();
+    if level.records {
+        machine.map(&area, &attributes, Leaves::Exactly(page))?;
+        for va in &touched {
+            assert!(machine.touch(*va, false), "the machine records something");
+        }
+        machine.interfere(7);
+    } else {
+        for number in 0..slots {
+            let one = area.sub(page, number);
+            let mut attributes = attributes;
+            assert!(attributes.set(accessed, u64::from(touched.contains(&one.va))));
+            machine.map_leaf(&one, &attributes)?;
+        }
+    }
     let read_only = change::<P>(&[("write", 0)]);
     let mut number = 0_u64;
     let expects = (0..slots).map(|number| {
@@ -64,6 +70,8 @@ pub fn run<P: PageTable>(machine: &mut Machine<'_, P>, facts: &Facts) -> Outcome
         if va >> page & 1 == 0 {
             Applied::Change(read_only)
         } else {
+            // What the machine records is kept, whatever is said of it.
+            let attributes = if level.records { attributes } else { leaf.attributes() };
             Applied::Set { oa: Oa::new(area.oa + (va - area.va)), attributes }
         }
     });

@@ -19,7 +19,8 @@ pub fn applies(facts: &Facts) -> Applies {
     ])
 }
 
-/// Three pages of a leaf two levels above are made read-only, within one table and across two; with each memory type.
+/// Three pages of a leaf two levels above are made read-only, within one table and across two; with each memory type. The leaf
+/// comes back, software's bits and all, unless one of software's says of a page that it stays by itself.
 ///
 /// # Errors
 ///
@@ -44,9 +45,16 @@ pub fn run<P: PageTable>(machine: &mut Machine<'_, P>, facts: &Facts) -> Outcome
         // Within one table of pages, and across two of them.
         for (first, tables) in [(3 * slots + 5, 1), (4 * slots - 2, 2)] {
             machine.map_leaf(&area, &attributes)?;
+            // Software's bits are its own, and come back like all others.
+            let software = machine.software();
+            let (veto, others) = (software & software.wrapping_neg(), software & software.wrapping_sub(1));
+            machine.mark(area.va, others);
             let before = machine.words();
             split_and_change(machine, [page, large, huge], &area, (first, tables), &read_only::<P>(facts))?;
             machine.protect(area.part(page.shift, first, 3), &change::<P>(&[("write", 1)]))?;
+            if tables == 1 && veto != 0 {
+                vetoed(machine, &area, area.va + (first << page.shift), (veto, others))?;
+            }
             join_again(machine, &area, tables)?;
             assert_words(machine, &before);
             machine.unmap(area.range())?;
@@ -92,6 +100,17 @@ fn split_and_change<P: PageTable>(
     for number in [first, first + 1, first + 2] {
         assert_eq!(machine.leaf(area.va + (number << page.shift)).size_lg2, page.shift);
     }
+    Ok(())
+}
+
+/// A page that has one of software's bits which the others do not have stays by itself, and so do those above it.
+fn vetoed<P: PageTable>(machine: &mut Machine<'_, P>, area: &Area, va: u64, (veto, others): (u64, u64)) -> Outcome {
+    let size = machine.leaf(va).size_lg2;
+    machine.mark(va, veto | others);
+    machine.join_unless(area.range(), area.lg2, veto)?;
+    machine.log(|log| log.assert_count(Kind::Unlink, 0));
+    assert_eq!(machine.leaf(va).size_lg2, size);
+    machine.mark(va, others);
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! C-J: splitting where that goes through an absent word, and only where it has to be.
 
-use ptgen::{ChangeKind, Error, PageTable, Protect, Use, Way};
-use ptgen_simulator::{Event, Kind, Machine};
+use ptgen::{ChangeKind, Error, PageTable, Protect, Use, VaRange, Way};
+use ptgen_simulator::{Event, Kind, Log, Machine};
 
 use crate::facts::{Applies, Facts};
 use crate::steps::{Area, ChangeOf, Outcome, Steps, assert_words, change, data};
@@ -12,13 +12,12 @@ pub fn applies(facts: &Facts) -> Applies {
     Applies::if_all([
         (facts.large().is_some(), "all leaves have one size"),
         (facts.says("write"), "leaves cannot be read-only"),
-        (facts.way(ChangeKind::Size) != Way::Instruction, "live entries are replaced by an instruction (C-M)"),
     ])
 }
 
 /// A stretch from the middle of one leaf to the middle of the third one after it is made read-only: only the two at its
-/// ends are split. Where that goes through an absent word, it is refused while the tables are live here, and done by
-/// absent, flush, table where they are live elsewhere.
+/// ends are split, by a store and a flush or by the instruction. Where that goes through an absent word, it is refused while the
+/// tables are live here, and done by absent, flush, table where they are live elsewhere.
 ///
 /// # Errors
 ///
@@ -49,24 +48,8 @@ pub fn run<P: PageTable>(machine: &mut Machine<'_, P>, facts: &Facts) -> Outcome
             let va = first.va + (number << large);
             let at = |kind: fn(&Event, u64) -> bool| log.events().iter().position(|event| kind(event, va));
             let linked = at(|event, at| matches!(event, Event::Link { va, .. } if *va == at)).expect("it is split");
-            let broken = at(|event, at| matches!(event, Event::Set { va, .. } if *va == at));
-            if facts.splits_live() {
-                let flushed = log.events().iter().position(|event| event.kind() == Kind::Flush);
-                assert!(
-                    flushed.is_some_and(|flushed| linked < flushed),
-                    "the table takes the place of the leaf:\n{log}"
-                );
-            } else {
-                let broken = broken.expect("the leaf goes first");
-                assert!(broken < linked, "absent, flush, table:\n{log}");
-                // All of this leaf is flushed while it is absent, whatever is flushed for the other one.
-                let leaf = first.sub(large, number).range();
-                let is_flushed = log.events()[broken..linked].iter().any(|event| {
-                    matches!(event, Event::Flush(flush) if flush.range.contains(leaf.start())
-                        && flush.range.contains(leaf.last()) && flush.leaf_sizes.has(large))
-                });
-                assert!(is_flushed, "absent, flush, table:\n{log}");
-            }
+            let changed = at(|event, at| matches!(event, Event::Set { va, .. } if *va == at));
+            replaced_in_order(log, facts, first.sub(large, number).range(), (changed, linked));
         }
     });
     for (number, size) in [(0, page), (1, large), (2, large), (3, page)] {
@@ -77,8 +60,35 @@ pub fn run<P: PageTable>(machine: &mut Machine<'_, P>, facts: &Facts) -> Outcome
     Ok(())
 }
 
+/// The table that was linked at `linked` took the place of a leaf as the format has it: in one store that is followed by a
+/// flush; by the instruction; or after the leaf went, at `changed`, and was flushed.
+fn replaced_in_order(log: &Log, facts: &Facts, leaf: VaRange, (changed, linked): (Option<usize>, usize)) {
+    let events = log.events();
+    match facts.way(ChangeKind::Size) {
+        Way::Lazy | Way::Live => {
+            let flushed = events.iter().position(|event| event.kind() == Kind::Flush);
+            assert!(flushed.is_some_and(|flushed| linked < flushed), "the table takes the place of the leaf:\n{log}");
+        }
+        Way::Instruction => {
+            let replaced = &events[..linked].last();
+            let is_replaced = matches!(replaced, Some(Event::Replace { range, .. }) if *range == leaf);
+            assert!(is_replaced && changed.is_none(), "the instruction replaces the leaf by the table:\n{log}");
+            log.assert_count(Kind::Flush, 0);
+        }
+        Way::Break => {
+            let broken = changed.filter(|broken| *broken < linked).expect("the leaf goes first");
+            // All of this leaf is flushed while it is absent, whatever is flushed for others.
+            let is_flushed = events[broken..linked].iter().any(|event| {
+                matches!(event, Event::Flush(flush) if flush.range.contains(leaf.start())
+                    && flush.range.contains(leaf.last()) && flush.leaf_sizes.has(leaf.bytes().unwrap_or(0).trailing_zeros()))
+            });
+            assert!(is_flushed, "absent, flush, table:\n{log}");
+        }
+    }
+}
+
 /// While this processor may need what would be absent, the change is refused, and nothing has been touched.
-fn refuse<P: PageTable>(machine: &mut Machine<'_, P>, range: ptgen::VaRange, change: &ChangeOf<P>) {
+fn refuse<P: PageTable>(machine: &mut Machine<'_, P>, range: VaRange, change: &ChangeOf<P>) {
     let (words, frames) = (machine.words(), machine.frames());
     let result = machine.run(Vec::new(), |table, cx| table.protect(cx, range, change, Protect::mapped()));
     assert!(
