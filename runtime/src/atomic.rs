@@ -6,11 +6,11 @@
 #[cfg(not(any(ptgen_loom, ptgen_watched)))]
 pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64};
 #[cfg(ptgen_watched)]
-pub(crate) use ptgen_cells::{AtomicU32, AtomicU64};
+pub(crate) use ptgen_cells::{AtomicU32, AtomicU64, spin_loop};
 #[cfg(ptgen_loom)]
 pub(crate) use ptgen_loom_atomics::{AtomicU32, AtomicU64};
 
-#[cfg(not(ptgen_loom))]
+#[cfg(not(any(ptgen_loom, ptgen_watched)))]
 pub(crate) use core::hint::spin_loop;
 pub(crate) use core::sync::atomic::Ordering;
 #[cfg(not(ptgen_loom))]

@@ -111,11 +111,11 @@ fn three_nested_maps() {
             assert_eq!((request.scope, request.tables), (Scope::Local, false));
         }
         assert!((0..8).all(|n| tree.translate(&arena, AREA + n * PAGE).is_err()));
-        for n in 0..100_000_u64 {
+        for n in 0..1_000_000_u64 {
             let map = nest.map(&slots, n % 64 * PAGE, &data::<four_level::Format>()).unwrap();
             assert_eq!(map.va(), Va::new(AREA));
         }
-        assert_eq!((frames.out(), cache.count()), (out, 100_000));
+        assert_eq!((frames.out(), cache.count()), (out, 1_000_000));
     });
 }
 

@@ -2,4 +2,5 @@
 
 fn main() {
     ptgen_cases::write("../formats", ptgen_cases::Bindings::Decided);
+    ptgen_cases::write_growing("../formats");
 }

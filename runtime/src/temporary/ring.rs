@@ -68,7 +68,7 @@ impl<'t, F: Format, M: Memory + Clone, T: Tlb + Clone, const WORDS: usize> RingM
     /// # Errors
     ///
     /// [`Error::Exhausted`] if the range does not have two pages; otherwise [`Error`] says why there can be no such tables.
-    /// Nothing has been changed then but that tables may have been made.
+    /// Nothing has been changed then.
     pub fn prepare<A: Frames>(
         range: RangeMut<'t, F>,
         memory: M,
@@ -81,9 +81,11 @@ impl<'t, F: Format, M: Memory + Clone, T: Tlb + Clone, const WORDS: usize> RingM
             return Err(Error::Exhausted);
         }
         let last = Va::new(all.last().get() - ((1 << size_lg2) - 1));
+        let mut range = range;
+        super::slots::populate(&mut range, &memory, frames, tlb.clone(), size_lg2)?;
         let (range, last) = range.split_at(last)?;
-        let slots = Slots::prepare(range, memory.clone(), frames, tlb.clone())?;
-        let reserved = Reserved { slots: Slots::prepare(last, memory, frames, tlb)? };
+        let slots = Slots::new(range, memory.clone(), tlb.clone(), size_lg2)?;
+        let reserved = Reserved { slots: Slots::new(last, memory, tlb, size_lg2)? };
         let none = || Cell::new(Pages([0; WORDS]));
         let (live, taken) = (none(), none());
         let ring = Self { slots, live, taken, next: Cell::new(0), unflushed: Cell::new(None), round: Cell::new(0) };
@@ -137,10 +139,20 @@ impl<'t, F: Format, M: Memory, T: Tlb + Clone, const WORDS: usize> RingMaps<'t, 
     /// Flushes what was taken away, after which all VA may be used that are not mapped.
     fn flush(&self) {
         if let Some(unflushed) = self.unflushed.take() {
+            // Where an instruction takes words out, it has purged them already.
+            let flushes = u64::from(!unflushed.is_empty());
             drop(self.slots.flush(unflushed));
-            self.round.set(self.round.get() + 1);
+            self.round.set(self.round.get() + flushes);
         }
         self.taken.set(self.live.get());
+    }
+
+    /// Whether there is nothing to be flushed.
+    fn is_clean(&self) -> bool {
+        let unflushed = self.unflushed.take();
+        let is_clean = unflushed.as_ref().is_none_or(Unflushed::is_empty);
+        self.unflushed.set(unflushed);
+        is_clean
     }
 
     /// Takes a map away. VA that cannot be reached any more stay in use.
@@ -214,10 +226,10 @@ pub struct Stale<'r, 't, F: Format, M: Memory, T: Tlb + Clone, const WORDS: usiz
 }
 
 impl<F: Format, M: Memory, T: Tlb + Clone, const WORDS: usize> Stale<'_, '_, F, M, T, WORDS> {
-    /// Whether there was a flush since, so that [`settle`](Self::settle) does not need one.
+    /// Whether there was a flush since, or none is needed, so that [`settle`](Self::settle) does not need one.
     #[must_use]
-    pub const fn is_flushed(&self) -> bool {
-        self.round != self.ring.round.get()
+    pub fn is_flushed(&self) -> bool {
+        self.round != self.ring.round.get() || self.ring.is_clean()
     }
 
     /// The proof that the processor's TLB holds nothing any more of what was taken away: flushes, if it has not been

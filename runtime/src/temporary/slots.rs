@@ -37,18 +37,15 @@ impl<'t, F: Format, M: Memory, T: Tlb + Clone> Slots<'t, F, M, T> {
         frames: &mut A,
         tlb: T,
     ) -> Result<Self, Error> {
-        let all = range.range();
         let size_lg2 = smallest(range.format()).ok_or(Error::NoSuchSize { lg2: 0 })?;
-        let bytes = all.bytes().ok_or(Error::NotInRange { range: all })?;
-        let count = usize::try_from(bytes >> size_lg2).map_err(|_| Error::NotInRange { range: all })?;
-        let mut cx = Context::new(&memory, frames, tlb.clone());
-        let made = match range.populate(&mut cx, all, size_lg2, Pin::Pinned) {
-            // Without bits to say so they stay as well: who has the right to change the range has it for as long as this
-            // lives, and nothing here unlinks tables.
-            Err(Error::Unencodable(_)) => range.populate(&mut cx, all, size_lg2, Pin::Plain),
-            made => made,
-        };
-        made?.flush(&mut cx);
+        count(range.range(), size_lg2)?;
+        populate(&mut range, &memory, frames, tlb.clone(), size_lg2)?;
+        Self::new(range, memory, tlb, size_lg2)
+    }
+
+    /// All of `range`, whose tables are there.
+    pub(super) fn new(mut range: RangeMut<'t, F>, memory: M, tlb: T, size_lg2: u32) -> Result<Self, Error> {
+        let count = count(range.range(), size_lg2)?;
         range.target.reach.scope = Scope::Local;
         Ok(Self { range, memory, tlb, size_lg2, count, not_shared: PhantomData })
     }
@@ -102,6 +99,32 @@ impl<'t, F: Format, M: Memory, T: Tlb + Clone> Slots<'t, F, M, T> {
     fn context(&self) -> Context<&M, NoFrames, T> {
         Context::new(&self.memory, NoFrames, self.tlb.clone())
     }
+}
+
+/// How many leaves of `2^size_lg2` bytes a range has.
+fn count(range: VaRange, size_lg2: u32) -> Result<usize, Error> {
+    let bytes = range.bytes().ok_or(Error::NotInRange { range })?;
+    usize::try_from(bytes >> size_lg2).map_err(|_| Error::NotInRange { range })
+}
+
+/// Makes the tables of `range`, which stay.
+pub(super) fn populate<F: Format, M: Memory, A: Frames, T: Tlb>(
+    range: &mut RangeMut<'_, F>,
+    memory: &M,
+    frames: &mut A,
+    tlb: T,
+    size_lg2: u32,
+) -> Result<(), Error> {
+    let all = range.range();
+    let mut cx = Context::new(memory, frames, tlb);
+    let made = match range.populate(&mut cx, all, size_lg2, Pin::Pinned) {
+        // Without bits to say so they stay as well: who has the right to change the range has it for as long as there are
+        // slots in it, and nothing here unlinks tables.
+        Err(Error::Unencodable(_)) => range.populate(&mut cx, all, size_lg2, Pin::Plain),
+        made => made,
+    };
+    made?.flush(&mut cx);
+    Ok(())
 }
 
 /// lg2 of the smallest leaf.

@@ -5,7 +5,7 @@
 
 mod list;
 
-pub use list::{Bindings, write};
+pub use list::{Bindings, write, write_growing};
 
 use std::collections::BTreeMap;
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use ptdsl::binding::{Binding, Family, Setting, Value};
+use ptdsl::model::Extension;
 use ptdsl::resolve::Description;
 
 /// Under which bindings of a format something is tested.
@@ -30,24 +31,43 @@ const MOST_RUNTIME: usize = 4;
 ///
 /// If a format file is broken, or cannot be read.
 pub fn write(formats: &str, which: Bindings) {
+    write_each(formats, ("cases", "every_case"), |source, out, names| source.cases(which, out, names));
+}
+
+/// Likewise writes `growing.rs`, with a macro `every_growing_case`: formats whose number of levels is left to run time, where
+/// a root of one level more translates the same VA.
+///
+/// # Panics
+///
+/// As [`write`] does.
+pub fn write_growing(formats: &str) {
+    write_each(formats, ("growing", "every_growing_case"), |source, out, names| source.growing(out, names));
+}
+
+/// Writes a file with what `cases` makes of each format, and a macro that has all of it.
+fn write_each(
+    formats: &str,
+    (file, all): (&str, &str),
+    mut cases: impl FnMut(&Source<'_>, &mut String, &mut Vec<String>),
+) {
     println!("cargo::rerun-if-changed={formats}");
     let mut out = String::from("// Written by the build script.\n");
     let mut names = Vec::new();
     for builtin in ptgen_formats::FORMATS {
         let source =
             Source { text: builtin.text, format: builtin.name, attribute: builtin.name.to_owned(), path: None };
-        source.cases(which, &mut out, &mut names);
+        cases(&source, &mut out, &mut names);
     }
     for (attribute, path, text) in own_files(formats) {
         let file = ptdsl::parse(&text).expect("a test format parses");
         for format in &file.formats {
             let name = format.name.value.as_str();
             let source = Source { text: &text, format: name, attribute: attribute.clone(), path: Some(path.clone()) };
-            source.cases(which, &mut out, &mut names);
+            cases(&source, &mut out, &mut names);
         }
     }
-    list(&mut out, &names);
-    let target = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("cases.rs");
+    list(&mut out, all, &names);
+    let target = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join(format!("{file}.rs"));
     std::fs::write(target, out).expect("OUT_DIR can be written");
 }
 
@@ -98,6 +118,25 @@ impl Source<'_> {
             let module = format!("{}_{name}", self.format);
             self.module(out, &module, &binding, &family);
             names.push(module);
+        }
+    }
+
+    /// Writes a module for each parameter that decides the number of levels, if more levels translate the same VA as well.
+    fn growing(&self, out: &mut String, names: &mut Vec<String>) {
+        let file = ptdsl::parse(self.text).expect("a shipped format parses");
+        let (descriptions, _) = ptdsl::resolve(&file);
+        let Some(description) = descriptions.iter().find(|d| d.name.value == self.format) else { return };
+        let range =
+            description.ranges.first().and_then(|range| range.node.name.as_ref().map(|name| name.value.clone()));
+        for parameter in &description.parameters {
+            let mut binding = full(description, range.clone());
+            binding.parameters.insert(parameter.node.name.value.clone(), Value::Runtime);
+            let Ok(family) = ptdsl::bind::bind(description, &binding) else { continue };
+            if grows(&family) {
+                let module = format!("{}_growing", self.format);
+                self.module(out, &module, &binding, &family);
+                names.push(module);
+            }
         }
     }
 
@@ -161,6 +200,16 @@ fn runtime(description: &Description, range: Option<String>, skip: usize) -> Opt
         }
     }
     Some(binding)
+}
+
+/// Whether some member has one level more than another, and VA have zeroes above them.
+fn grows(family: &Family) -> bool {
+    let ranges = family.members.iter().map(|member| &member.format.ranges[family.range]);
+    let zero = ranges.clone().all(|range| range.extension == Extension::Zero);
+    let mut levels: Vec<usize> =
+        ranges.zip(&family.members).map(|(range, member)| member.format.levels.len() - range.root).collect();
+    levels.sort_unstable();
+    zero && family.open.is_empty() && levels.windows(2).any(|pair| pair[0] + 1 == pair[1])
 }
 
 /// The attribute with its arguments.
@@ -249,8 +298,11 @@ fn always_valid(family: &Family) -> bool {
 }
 
 /// A macro that calls another one once for each case.
-fn list(out: &mut String, names: &[String]) {
-    out.push_str("/// Calls `$test!(module)` for every case.\n#[macro_export]\nmacro_rules! every_case {\n    ($test:ident) => {\n");
+fn list(out: &mut String, all: &str, names: &[String]) {
+    let _ = write!(
+        out,
+        "/// Calls `$test!(module)` for every case.\n#[macro_export]\nmacro_rules! {all} {{\n    ($test:ident) => {{\n"
+    );
     for name in names {
         let _ = writeln!(out, "        $test!({name});");
     }

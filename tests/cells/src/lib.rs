@@ -33,4 +33,4 @@ mod cell;
 mod observer;
 
 pub use cell::{AtomicU32, AtomicU64};
-pub use observer::{Observer, Store, StoreKind, Watched, observe, unobserved};
+pub use observer::{Observer, Store, StoreKind, Watched, observe, spin_loop, unobserved};

@@ -41,6 +41,9 @@ pub trait Observer {
         let _ = (cell, now);
         None
     }
+
+    /// The thread waits for somebody else to store something. What is stored from within is reported.
+    fn waits(&self) {}
 }
 
 thread_local! {
@@ -96,6 +99,16 @@ fn told(store: &Store) {
             unobserved(|| observer.stored(store));
         }
     });
+}
+
+/// In a loop that waits for somebody else's store. Tells the observer, who may have it come about.
+#[inline]
+pub fn spin_loop() {
+    let observer = OBSERVER.with_borrow(Option::clone).filter(|_| WATCHING.get());
+    match observer {
+        Some(observer) => observer.waits(),
+        None => std::hint::spin_loop(),
+    }
 }
 
 /// Asks whether somebody writes to the cell first.

@@ -16,16 +16,16 @@ use crate::steps::{Area, Outcome};
 
 /// How an application ended.
 #[derive(Debug)]
-struct Ended<E> {
+pub(crate) struct Ended<E> {
     /// If it ended early: where, and why.
-    early: Option<(u64, Cause<E>)>,
+    pub(crate) early: Option<(u64, Cause<E>)>,
     /// What was left to be flushed.
     request: Option<FlushRequest>,
 }
 
 impl<E> Ended<E> {
     /// The error, if there were no frames: what was done until then is judged to be `done`.
-    fn frames<P: PageTable>(
+    pub(crate) fn frames<P: PageTable>(
         &self,
         machine: &mut Machine<'_, P>,
         done: impl Fn(&Machine<'_, P>, u64) -> Vec<Expect>,
@@ -44,7 +44,7 @@ impl<E> Ended<E> {
 /// Applies a function, and flushes what that leaves behind. [`Machine::end`] is left to the caller, who knows better what
 /// was done if it ended early.
 #[track_caller]
-fn apply<P: PageTable, E>(
+pub(crate) fn apply<P: PageTable, E>(
     machine: &mut Machine<'_, P>,
     expects: Vec<Expect>,
     (range, policy): (VaRange, Apply),

@@ -72,6 +72,8 @@ pub struct Facts {
     pub big_endian: bool,
     /// Whether walkers do not look into caches.
     pub cleans: bool,
+    /// Whether another value of the format has one level more, and translates the same VA by the tables below it.
+    pub grows: bool,
     /// How each kind of change is made in a live table.
     ways: Vec<(ChangeKind, Way)>,
     /// The highest OA.
@@ -107,6 +109,7 @@ impl Facts {
             attributes: F::Attributes::FIELDS,
             big_endian: f.big_endian(),
             cleans: f.cleans(),
+            grows: false,
             ways: KINDS.into_iter().map(|kind| (kind, f.way(kind))).collect(),
             output_last: f.output_last(),
             sayable,
@@ -121,6 +124,21 @@ impl Facts {
     #[must_use]
     pub fn way(&self, kind: ChangeKind) -> Way {
         self.ways.iter().find(|(known, _)| *known == kind).map(|(_, way)| *way).expect("every kind is listed")
+    }
+
+    /// Whether tables of `smaller` can stand below a root of this: everything is the same but for one level more, and VA
+    /// mean the same.
+    #[must_use]
+    pub fn is_one_level_above<F: Format>(&self, (f, smaller): (F, &Self), own: F) -> bool {
+        let geometry = |levels: &[LevelFacts]| -> Vec<_> {
+            levels.iter().map(|level| (level.number, level.shift, level.index_bits)).collect()
+        };
+        let count = smaller.levels.len();
+        let last = smaller.levels.last().map_or(0, |level| (1_u64 << (level.shift + level.index_bits)) - 1);
+        let same = |position| f.extend(position) == own.extend(position);
+        self.levels.len() == count + 1
+            && geometry(&self.levels[..count]) == geometry(&smaller.levels)
+            && [0, last >> 1, (last >> 1) + 1, last].into_iter().all(same)
     }
 
     /// Whether leaves of the smallest size can say this attribute, and its opposite.

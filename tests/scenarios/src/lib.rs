@@ -23,7 +23,8 @@
 //! allocations, failing that one, and a row of `docs/scenarios.md`, which
 //! `PTGEN_BLESS=1 cargo test -p ptgen-scenarios table` writes anew.
 //!
-//! [`Steps`] has the plain operations, declared to the machine and flushed; [`Area`] says where to map something.
+//! [`Steps`] has the plain operations, declared to the machine and flushed; [`Area`] says where to map something. [`window`]
+//! has what temporary maps need. [`ptgen_simulator::Judge::during`] is for what comes about in the midst of something else.
 
 pub mod a;
 pub mod c;
@@ -32,12 +33,20 @@ pub mod c;
 pub mod cases;
 mod facts;
 pub mod g;
+#[deny(warnings)]
+#[macro_use]
+pub mod growing;
+pub mod io;
+pub mod k;
+pub mod kv;
 pub mod m;
+pub mod n;
 mod registry;
 mod steps;
 mod table;
 pub mod u;
 pub mod v;
+pub mod window;
 
 pub use facts::{Applies, Facts, LevelFacts};
 pub use ptgen_cases::{Case, Decided};

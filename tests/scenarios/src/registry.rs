@@ -25,6 +25,9 @@ pub struct Scenario {
     index: usize,
 }
 
+/// What runs a scenario, for one type of tables.
+type Run<P> = fn(&mut Machine<'_, P>, &Facts) -> Outcome;
+
 /// What came of a scenario on a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -63,6 +66,7 @@ macro_rules! registry {
             u_5 "U5": "A huge page is split without memory, with tables that were put aside" = u::five;
             u_6 "U6": "A collapse that is given up leaves every word as it was" = u::six;
             u_7 "U7": "A flush names the sizes of the leaves that have gone, and no others" = u::seven;
+            u_8 "U8": "A reader follows what it has read, once, whatever becomes of it meanwhile" = u::eight;
             one_flush "1 GiB": "A gigabyte of small pages is made read-only with one flush" = c::one_flush;
             g_1 "G1": "Pages are taken away one by one, in a batch, as a whole: flushes counted, and the leaf comes back" = g::one;
             g_2 "G2": "What is taken away of a huge leaf splits it no further than that" = g::two;
@@ -86,6 +90,24 @@ macro_rules! registry {
             v_6 "V6": "Without a frame, at each allocation, nothing is mapped and every frame is back" = v::six;
             v_7 "V7": "A hundred unmaps, one flush; until then neither VA nor pages can be used" = v::seven;
             v_8 "V8": "Two kinds of TLBs: both are flushed before a table goes back" = v::eight;
+            io_1 "IO1": "What is there already is named, and exactly what is before it can be mapped" = io::one;
+            io_2 "IO2": "A new root above the old one, from which devices and readers go on" = io::two;
+            io_3 "IO3": "Where walkers do not look into caches, a table is cleaned, then linked, then its link is cleaned" = io::three;
+            io_4 "IO4": "A slot of a run goes: the run is named, or split, and comes back word by word" = io::four;
+            kv_1 "KV1": "Who faults on what is absent for a moment waits or tries again, and installs nothing twice" = kv::one;
+            k_1 "K1": "Three maps of a page, one inside the other: three stores, three more, a flush of one page each, here" = k::one;
+            k_2 "K2": "A map that goes before the one above it does no damage, and its slot is free after that one" = k::two;
+            k_3 "K3": "One map too many is an error, and nothing changes" = k::three;
+            k_4 "K4": "Two tasks and an interrupt have each its own maps, and no TLB another's" = k::four;
+            k_5 "K5": "When the tables are there, nothing is allocated any more" = k::five;
+            k_6 "K6": "The last map goes first, and its VA is used again at once" = k::six;
+            n_1 "N1": "Maps of any size in any order: no frame, and refused only where there is no room" = n::one;
+            n_2 "N2": "One flush when VA come round, and none before" = n::two;
+            n_3 "N3": "A VA that a TLB may still hold is not handed out" = n::three;
+            n_4 "N4": "A page that was mapped may be given back only after the flush" = n::four;
+            n_5 "N5": "The reserved page works when nothing else does" = n::five;
+            n_6 "N6": "Tables that were made ahead stay, though they hold nothing, until they are let go" = n::six;
+            n_r "N-R": "A change takes at most two tables a level, and none when so many are reserved" = n::reserve;
             m_1 "M1": "After a storm of operations every account is balanced, at every level" = m::one;
             m_2 "M2": "Tables are charged to another owner when who uses them changes" = m::two;
             m_3 "M3": "Tables that are parts of a page: it goes back after the flush of the last one" = m::three;
@@ -116,7 +138,7 @@ macro_rules! define {
         };
 
         /// The function that runs each scenario, for one type of tables.
-        fn functions<P: PageTable>() -> Vec<fn(&mut Machine<'_, P>, &Facts) -> Outcome> {
+        fn functions<P: PageTable>() -> Vec<Run<P>> {
             vec![$(crate::$family::$module::run::<P>),*]
         }
     };
@@ -136,9 +158,14 @@ enum Mode {
     Starved,
 }
 
+/// The scenario for which there are formats with more levels than one.
+const GROWS: &str = "io_2";
+
 /// A case, ready to run scenarios.
 struct Ready {
     case: &'static Case,
+    /// If it is there for one scenario only, that one.
+    only: Option<&'static str>,
     run: Runner,
 }
 
@@ -150,40 +177,71 @@ fn cases() -> &'static [Ready] {
         macro_rules! add {
             ($case:ident) => {{
                 use crate::cases::$case::{CASE, tables, values};
-                all.push(ready::<tables::PageTable>(&CASE, values()));
+                all.push(ready::<tables::PageTable>(&CASE, values(), None, |index| functions()[index]));
             }};
         }
         every_case!(add);
+        macro_rules! add_growing {
+            ($case:ident) => {{
+                use crate::growing::$case::{CASE, tables, values};
+                all.push(ready::<tables::PageTable>(&CASE, values(), Some(GROWS), |_| crate::io::two::run));
+            }};
+        }
+        every_growing_case!(add_growing);
         all
     })
 }
 
-/// The names of all cases with those of their formats.
-pub fn case_names() -> impl Iterator<Item = (&'static str, &'static str)> {
-    cases().iter().map(|ready| (ready.case.name, ready.case.format))
+/// The names of the cases on which a scenario is run, with those of their formats.
+pub fn case_names(scenario: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let is_run = move |ready: &&Ready| ready.only.is_none_or(|only| only == scenario);
+    cases().iter().filter(is_run).map(|ready| (ready.case.name, ready.case.format))
 }
 
-fn ready<P: PageTable + 'static>(case: &'static Case, values: Vec<(P::Format, Decided)>) -> Ready {
+/// A value of a format.
+struct Value<F> {
+    format: F,
+    decided: Decided,
+    facts: Facts,
+    /// The value with one level more.
+    larger: Option<(F, Decided)>,
+}
+
+/// A case with all that can be told apart of its values.
+fn ready<P: PageTable + 'static>(
+    case: &'static Case,
+    values: Vec<(P::Format, Decided)>,
+    only: Option<&'static str>,
+    function: fn(usize) -> Run<P>,
+) -> Ready {
     // Values that a scenario cannot tell apart are one.
-    let mut different: Vec<(P::Format, Decided, Facts)> = Vec::new();
+    let mut different: Vec<Value<P::Format>> = Vec::new();
     for (format, decided) in values {
         let facts = Facts::of(format);
-        if different.iter().all(|(_, _, known)| *known != facts) {
-            different.push((format, decided, facts));
+        if different.iter().all(|known| known.facts != facts) {
+            different.push(Value { format, decided, facts, larger: None });
         }
+    }
+    for smaller in 0..different.len() {
+        let value = &different[smaller];
+        let is_larger =
+            |one: &&Value<P::Format>| one.facts.is_one_level_above((one.format, &value.facts), value.format);
+        let larger = different.iter().find(is_larger).map(|larger| (larger.format, larger.decided));
+        different[smaller].larger = larger;
+        different[smaller].facts.grows = larger.is_some();
     }
     let run = move |scenario: &Scenario, mode| {
         let (mut passed, mut reason) = (0, None);
-        for (format, decided, facts) in &different {
-            match (scenario.applies)(facts) {
+        for value in &different {
+            match (scenario.applies)(&value.facts) {
                 Applies::No(why) => {
                     reason.get_or_insert(why);
                 }
                 Applies::Yes => {
-                    let function = functions::<P>()[scenario.index];
+                    let function = function(scenario.index);
                     match mode {
-                        Mode::Plain => plain::<P>(*format, case, decided, facts, function),
-                        Mode::Starved => starved::<P>(*format, case, decided, facts, function),
+                        Mode::Plain => plain::<P>(case, value, function),
+                        Mode::Starved => starved::<P>(case, value, function),
                     }
                     passed += 1;
                 }
@@ -194,18 +252,14 @@ fn ready<P: PageTable + 'static>(case: &'static Case, values: Vec<(P::Format, De
             _ => Verdict::Pass(passed),
         }
     };
-    Ready { case, run: Box::new(run) }
+    Ready { case, only, run: Box::new(run) }
 }
 
 /// Runs a scenario as it is.
-fn plain<P: PageTable>(
-    format: P::Format,
-    case: &Case,
-    decided: &Decided,
-    facts: &Facts,
-    scenario: fn(&mut Machine<'_, P>, &Facts) -> Outcome,
-) {
-    simulate::<P>(format, case, decided, |mut machine| {
+fn plain<P: PageTable>(case: &Case, value: &Value<P::Format>, scenario: fn(&mut Machine<'_, P>, &Facts) -> Outcome) {
+    let Value { format, decided, facts, larger } = value;
+    simulate::<P>(*format, case, decided, |mut machine| {
+        machine.set_larger(*larger);
         scenario(&mut machine, facts).unwrap_or_else(|error| panic!("with {decided:?}: {error}"));
         machine.limit_allocations(None);
         machine.finish();
@@ -214,17 +268,13 @@ fn plain<P: PageTable>(
 
 /// Runs a scenario with its first allocation failing, then with its second, and so on until none fails any more. What an
 /// operation without a frame leaves behind is judged by the machine: every translation and every frame is where it was.
-fn starved<P: PageTable>(
-    format: P::Format,
-    case: &Case,
-    decided: &Decided,
-    facts: &Facts,
-    scenario: fn(&mut Machine<'_, P>, &Facts) -> Outcome,
-) {
+fn starved<P: PageTable>(case: &Case, value: &Value<P::Format>, scenario: fn(&mut Machine<'_, P>, &Facts) -> Outcome) {
+    let Value { format, decided, facts, larger } = value;
     // More allocations than any scenario makes: one that never ends is one that runs out of frames by itself.
     for allocations in 0..4096 {
         let mut ended = false;
-        simulate::<P>(format, case, decided, |mut machine| {
+        simulate::<P>(*format, case, decided, |mut machine| {
+            machine.set_larger(*larger);
             machine.limit_allocations(Some(allocations));
             match scenario(&mut machine, facts) {
                 Ok(()) => ended = true,

@@ -1,5 +1,6 @@
 //! The user half of an address space: gathering, table lifetimes, huge pages split and collapsed.
 
+pub mod eight;
 pub mod five;
 pub mod four;
 pub mod one;

@@ -36,6 +36,24 @@ macro_rules! one {
 
 ptgen_scenarios::registry!(tests);
 
+macro_rules! growing {
+    ($case:ident) => {
+        mod $case {
+            #[test]
+            fn grows() {
+                ptgen_scenarios::check("io_2", stringify!($case));
+            }
+
+            #[test]
+            fn grows_or_fails() {
+                ptgen_scenarios::check_starved("io_2", stringify!($case));
+            }
+        }
+    };
+}
+
+ptgen_scenarios::every_growing_case!(growing);
+
 /// The table in the documentation is what comes of running the scenarios. `PTGEN_BLESS=1` writes it.
 #[test]
 fn table_is_what_the_scenarios_say() {

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 
-use ptgen::{Oa, VaRange};
+use ptgen::{Format, Oa, VaRange};
 
+use crate::machine::says;
 use crate::oracle::{Oracle, Said};
 use crate::piece::{Map, To};
 
@@ -82,6 +83,12 @@ impl Expect {
     /// The range is translated to `oa` and up, by leaves that say what `rule` accepts.
     pub fn mapped(range: impl Into<VaRange>, oa: impl Into<Oa>, rule: impl Fn(&Said) -> bool + 'static) -> Self {
         Self::new(range, Aim::Mapped(oa.into().get(), Box::new(move |_, said| rule(said))))
+    }
+
+    /// The range is translated to `oa` and up, by leaves that say what `attributes` do.
+    pub fn mapped_as<F: Format>(range: impl Into<VaRange>, oa: impl Into<Oa>, attributes: &F::Attributes) -> Self {
+        let attributes = *attributes;
+        Self::mapped(range, oa, move |said| says::<F>(said, &attributes))
     }
 
     /// What is translated goes where it went, by leaves that say what `rule` accepts, given what they said before. Holes

@@ -59,18 +59,22 @@
 //! ```
 
 mod expect;
+mod judge;
 mod log;
 mod machine;
 mod memory;
+mod moment;
 mod oracle;
 mod piece;
 mod state;
 mod violation;
 
 pub use expect::{Expect, Snapshot};
+pub use judge::Judge;
 pub use log::{Event, Kind, Log};
 pub use machine::{Cx, Machine, simulate};
 pub use memory::Simulator;
+pub use moment::Moment;
 pub use oracle::{Oracle, Said};
 pub use ptdsl::walk::Value;
 pub use ptgen_cases::{Case, Decided};

@@ -2,23 +2,24 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::ops::Deref;
 use std::rc::Rc;
 
 use ptgen::{
-    AttributeKind, Attributes, Change, Context, Format, Level, Memory, Oa, PageTable, RootVisitor, Scope, Unflushed,
-    Use, VaRange, Word,
+    AttributeKind, Attributes, Change, Context, Format, Level, Memory, Oa, PageTable, RootVisitor, Scope, Tree,
+    Unflushed, Use, VaRange, Word,
 };
 use ptgen_cases::{Case, Decided};
 use ptgen_cells::{Watched, observe, unobserved};
 
 use ptdsl::walk::Value;
 
-use crate::expect::{Expect, Snapshot};
-use crate::log::Log;
+use crate::expect::Expect;
+use crate::judge::Judge;
 use crate::memory::Simulator;
+use crate::moment::Hook;
 use crate::oracle::{Oracle, Said};
 use crate::state::{ONLY_THIS, Shared, State};
-use crate::violation::{Invariant, Violation};
 
 /// Where simulated memory begins.
 const BASE: u64 = 0x4000_0000;
@@ -54,11 +55,14 @@ pub struct Machine<'m, P: PageTable> {
     /// The tables.
     table: Option<P>,
     cx: Cx<'m, WordOf<P>>,
+    judge: Judge,
     format: P::Format,
     sizes: Vec<u32>,
     used: Use,
     space: Option<u32>,
     scope: Scope,
+    case: Case,
+    larger: Option<(P::Format, Decided)>,
     _watched: Watched,
 }
 
@@ -75,21 +79,25 @@ impl<'m, P: PageTable> Machine<'m, P> {
         let cells = WordOf::<P>::cells(words).expect("words are aligned");
         let start = cells.as_ptr().addr();
         let state = State::new(oracle, WordOf::<P>::BYTES_LG2, BASE, start, count, granule_lg2);
-        let shared = Rc::new(Shared(RefCell::new(state)));
+        let shared = Rc::new(Shared(RefCell::new(state), Hook::default()));
         let simulator = Simulator::new(cells, shared.clone());
         let poison = shared.0.borrow().poison();
         unobserved(|| (0..count).for_each(|word| simulator.poke(word, poison)));
         let watched = observe(shared);
+        let judge = Judge::new::<P>(simulator.shared.clone());
         let mut cx = Context::new(simulator.clone(), simulator.clone(), simulator);
         let table = P::new_in(&mut cx, format).expect("there is room for a root");
         let mut machine = Self {
             table: Some(table),
             cx,
+            judge,
             format,
             sizes,
             used: Use::Live,
             space: None,
             scope: Scope::Everywhere,
+            case: *case,
+            larger: None,
             _watched: watched,
         };
         machine.reload();
@@ -124,8 +132,16 @@ impl<'m, P: PageTable> Machine<'m, P> {
         (self.table.as_mut().expect("the tables are there"), &mut self.cx)
     }
 
-    fn state<R>(&self, use_state: impl FnOnce(&mut State) -> R) -> R {
-        use_state(&mut self.cx.memory.shared.0.borrow_mut())
+    /// The tables as a reader beside sees them, who looks at them and does nothing else.
+    #[expect(unsafe_code, reason = "a second look at the same tables")]
+    pub fn reader(&self) -> Tree<P::Format> {
+        // SAFETY: simulated memory checks every address, and scenarios only read through this.
+        unsafe { Tree::from_root(self.format, self.table().root()) }
+    }
+
+    /// Who watches, for when the tables are somebody else's.
+    pub fn judge(&self) -> Judge {
+        self.judge.clone()
     }
 
     /// What the tables are used for from now on: told to the tables and to the simulation.
@@ -133,6 +149,7 @@ impl<'m, P: PageTable> Machine<'m, P> {
         self.used = used;
         self.parts().0.set_use(used);
         self.reload();
+        self.state(|state| state.elsewhere = used == Use::Elsewhere);
         if used == Use::Offline {
             self.state(State::forget_all);
         }
@@ -152,6 +169,35 @@ impl<'m, P: PageTable> Machine<'m, P> {
         self.reload();
     }
 
+    /// Which value of the format has one level more.
+    pub fn set_larger(&mut self, larger: Option<(P::Format, Decided)>) {
+        self.larger = larger;
+    }
+
+    /// From now on, a root of the larger format may be put above the one that there is: walkers know its levels. To be called
+    /// before anything is mapped. Returns that format; when there is such a root, [`grown`](Self::grown) says so.
+    ///
+    /// # Panics
+    ///
+    /// If there is no larger format, or something has been mapped.
+    pub fn will_grow(&mut self) -> P::Format {
+        let (larger, decided) = self.larger.expect("there is a larger format");
+        let oracle = Oracle::new(self.case.model(&decided), decided.range);
+        let (granule_lg2, _) = larger.root(Geometry(larger));
+        self.state(|state| state.enlarge(oracle, granule_lg2));
+        self.reload();
+        larger
+    }
+
+    /// The root is one of the larger format now. Walkers start from it, and from the one before as well.
+    pub fn grown(&mut self) {
+        if let Some((larger, _)) = self.larger.take() {
+            self.format = larger;
+            self.sizes = larger.root(Geometry(larger)).1;
+        }
+        self.reload();
+    }
+
     /// Walkers start from the root, which may be another one than before.
     pub fn reload(&mut self) {
         let root = self.table().root().get();
@@ -168,53 +214,6 @@ impl<'m, P: PageTable> Machine<'m, P> {
     /// Walkers no longer start from this root. What it led to they may still hold.
     pub fn unload(&self, root: Oa) {
         self.state(|state| state.unload(root.get()));
-    }
-
-    /// An operation begins: the log is empty, and nothing but what `expects` declares may happen.
-    pub fn begin(&mut self, mut expects: Vec<Expect>) {
-        let breaking = self.used == Use::Elsewhere && self.state(|state| state.oracle.breaks());
-        if breaking {
-            // What is around a leaf that is broken may be absent meanwhile, too, and is the same again when it is done.
-            expects.push(Expect::same(VaRange::inclusive(self.va(0), self.va(self.last()))));
-        }
-        self.state(|state| state.begin(expects, breaking));
-    }
-
-    /// The operation has been done, and what it returned has perhaps not been flushed yet.
-    ///
-    /// # Panics
-    ///
-    /// If an invariant is broken.
-    #[track_caller]
-    pub fn end(&mut self) {
-        self.done();
-        self.check();
-    }
-
-    /// As [`end`](Self::end), but what is broken is only noted.
-    pub fn done(&mut self) {
-        self.state(State::done);
-    }
-
-    /// The operation has failed, and everything has to be as it was when it began; likewise only noted.
-    pub fn failed(&mut self) {
-        self.state(State::failed);
-    }
-
-    /// What the operations that have been done owed has been flushed.
-    ///
-    /// # Panics
-    ///
-    /// If something may still be held.
-    #[track_caller]
-    pub fn assert_flushed(&self) {
-        self.flushed();
-        self.check();
-    }
-
-    /// As [`assert_flushed`](Self::assert_flushed), but what is broken is only noted.
-    pub fn flushed(&self) {
-        self.state(State::check_flushed);
     }
 
     /// Runs an operation, flushes what it returns, and checks that it has done what `expects` declares, or that it has failed
@@ -266,85 +265,12 @@ impl<'m, P: PageTable> Machine<'m, P> {
         }
     }
 
-    /// Nothing has been broken.
-    ///
-    /// # Panics
-    ///
-    /// If something has, with its name and the last events.
-    #[track_caller]
-    pub fn check(&self) {
-        let text = self.state(|state| {
-            let first = state.violations.first()?;
-            let more = state.violations.len() - 1;
-            let more = if more == 0 { String::new() } else { format!("\n(and {more} more)") };
-            Some(format!("{first}{more}\nafter:\n{}", state.log.tail(first.at)))
-        });
-        if let Some(text) = text {
-            // What is being tested is wrong already: no use in saying that its tables are lost, too.
-            panic!("{} of {}: {text}", std::any::type_name::<P>(), P::Format::NAME);
-        }
-    }
-
-    /// What has been broken so far, which is forgotten.
-    pub fn violations(&self) -> Vec<Violation> {
-        self.state(|state| std::mem::take(&mut state.violations))
-    }
-
-    /// What was broken first is this.
-    ///
-    /// # Panics
-    ///
-    /// If it is something else, or nothing was.
-    #[track_caller]
-    pub fn assert_broken(&self, invariant: Invariant) {
-        let found = self.violations();
-        let first = found.first().map(|violation| violation.invariant);
-        assert!(first == Some(invariant), "expected {invariant} to be broken, found {found:#?}");
-    }
-
-    /// Looks at the log.
-    pub fn log<R>(&self, look: impl FnOnce(&Log) -> R) -> R {
-        self.state(|state| look(&state.log))
-    }
-
     /// Nothing may be allocated while `action` runs.
     pub fn without_allocation<R>(&mut self, action: impl FnOnce(&mut Self) -> R) -> R {
-        self.state(|state| state.banned = true);
+        self.ban_allocations(true);
         let result = action(self);
-        self.state(|state| state.banned = false);
+        self.ban_allocations(false);
         result
-    }
-
-    /// Whether nothing may be allocated from now on.
-    pub fn ban_allocations(&self, banned: bool) {
-        self.state(|state| state.banned = banned);
-    }
-
-    /// So many more allocations work, then none; all, if none is said.
-    pub fn limit_allocations(&self, allocations: Option<usize>) {
-        self.state(|state| state.limit(allocations));
-    }
-
-    /// So many readers may be in the tables at any time, without a lock.
-    pub fn set_readers(&self, readers: usize) {
-        self.state(|state| state.readers = readers);
-    }
-
-    /// Pages are given back.
-    ///
-    /// # Panics
-    ///
-    /// If something may still translate to them.
-    #[track_caller]
-    pub fn free_data(&self, oa: impl Into<Oa>, bytes: u64) {
-        self.data_freed(oa, bytes);
-        self.check();
-    }
-
-    /// As [`free_data`](Self::free_data), but what is broken is only noted.
-    pub fn data_freed(&self, oa: impl Into<Oa>, bytes: u64) {
-        let oa = oa.into().get();
-        self.state(|state| state.free_data(oa, bytes));
     }
 
     /// The machine accesses `va` and records that in the leaf. Returns whether there was something to record.
@@ -378,75 +304,6 @@ impl<'m, P: PageTable> Machine<'m, P> {
         self.end();
     }
 
-    /// From now on, the machine sometimes records an access just before a word is exchanged.
-    pub fn interfere(&self, seed: u64) {
-        self.state(|state| state.interfere(seed));
-    }
-
-    /// From now on, it does so only by [`touch`](Self::touch).
-    pub fn settle(&self) {
-        self.state(State::settle);
-    }
-
-    /// How many frames are handed out, by the number of the level.
-    pub fn frames(&self) -> [usize; 8] {
-        self.state(|state| state.out())
-    }
-
-    /// Every frame that is handed out is a table that walkers get to.
-    ///
-    /// # Panics
-    ///
-    /// If not.
-    #[track_caller]
-    pub fn assert_balanced(&self) {
-        let (out, reachable) = self.state(|state| (state.out(), state.reachable()));
-        assert!(out == reachable, "{out:?} frames are handed out, by level, but walkers get to {reachable:?}");
-    }
-
-    /// Every word of every table that walkers get to, by address.
-    pub fn words(&self) -> Vec<(u64, u64)> {
-        self.state(|state| state.words())
-    }
-
-    /// What a range is translated to now, to be compared with later.
-    pub fn snapshot(&self, range: impl Into<VaRange>) -> Snapshot {
-        self.state(|state| state.snapshot(0, range.into()))
-    }
-
-    /// Whether all that a snapshot says was translated as the other one says, or has been recorded in runs since.
-    pub fn is_like(&self, now: &Snapshot, before: &Snapshot) -> bool {
-        self.state(|state| {
-            let mut same = now == before;
-            if !same && state.oracle.records_in_runs() {
-                same = true;
-                let last = state.oracle.last();
-                before.0.each(0, last, |first, last, was| {
-                    now.0.each(first, last, |at, _, is| {
-                        let was = was.map(|was| was.further(at - first));
-                        same &= was == is || state.oracle.gained(was, is);
-                    });
-                });
-            }
-            same
-        })
-    }
-
-    /// Whether nothing in a range is translated.
-    pub fn is_free(&self, range: impl Into<VaRange>) -> bool {
-        self.state(|state| state.is_free(range.into()))
-    }
-
-    /// How many stretches TLBs and walk caches may hold that the tables do not say any more.
-    pub fn stale(&self) -> usize {
-        self.state(|state| state.stale())
-    }
-
-    /// Processors forget all that the tables do not say any more.
-    pub fn forget_all(&self) {
-        self.state(State::forget_all);
-    }
-
     /// Gives the tables back. No frame may be missing then.
     ///
     /// # Panics
@@ -470,8 +327,7 @@ impl<'m, P: PageTable> Machine<'m, P> {
 
     /// The range is mapped to `oa` and up with these attributes.
     pub fn mapped(&self, range: impl Into<VaRange>, oa: impl Into<Oa>, attributes: &AttributesOf<P>) -> Expect {
-        let attributes = *attributes;
-        Expect::mapped(range, oa, move |said| says::<P::Format>(said, &attributes))
+        Expect::mapped_as::<P::Format>(range, oa, attributes)
     }
 
     /// Likewise, but what was recorded before in leaves with the same OA may be said, too.
@@ -564,6 +420,14 @@ impl<'m, P: PageTable> Machine<'m, P> {
     /// lg2 of the sizes of leaves, from the smallest.
     pub fn sizes(&self) -> &[u32] {
         &self.sizes
+    }
+}
+
+impl<P: PageTable> Deref for Machine<'_, P> {
+    type Target = Judge;
+
+    fn deref(&self) -> &Judge {
+        &self.judge
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use ptgen::{Exchange, FlushRequest, Frame, Frames, Memory, MemoryError, MemoryReason, Oa, TableShape, Tlb, Word};
 use ptgen_cells::unobserved;
 
+use crate::moment::Moment;
 use crate::state::Shared;
 
 /// The machine: a [`Memory`], a [`Frames`] and a [`Tlb`] in one, to be cloned.
@@ -85,6 +86,7 @@ unsafe impl<U: Word> Memory for Simulator<'_, U> {
         count_lg2: u32,
         use_words: impl FnOnce(&[W::Atomic]) -> R,
     ) -> Result<R, MemoryError> {
+        self.shared.1.call(Moment::Opens(address));
         let fail = |reason| MemoryError { address, reason };
         let first = {
             let mut state = self.shared.0.borrow_mut();
@@ -135,6 +137,7 @@ impl<W: Word> Tlb for Simulator<'_, W> {
     const EXCHANGES: bool = true;
 
     fn flush(&mut self, request: &FlushRequest) {
+        self.shared.1.call(Moment::Flushes);
         self.shared.0.borrow_mut().flush(request);
     }
 

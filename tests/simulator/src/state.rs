@@ -13,6 +13,7 @@ use ptgen_cells::{Observer, Store, StoreKind};
 
 use crate::expect::Expect;
 use crate::log::{Event, Log};
+use crate::moment::{Hook, Moment};
 use crate::oracle::{Oracle, Seen, low};
 use crate::piece::Map;
 use crate::violation::{Invariant, Violation};
@@ -36,6 +37,8 @@ enum Purpose {
 #[derive(Debug)]
 struct Root {
     address: u64,
+    /// Its level (an index into the model's).
+    level: usize,
     /// Whether a machine may be walking, and may hold what it has seen.
     live: bool,
     /// A bit for each processor that walks from here.
@@ -74,6 +77,8 @@ pub(crate) struct State {
     pub(crate) log: Log,
     pub(crate) violations: Vec<Violation>,
     expects: Vec<Declared>,
+    /// The tables are in use where they are not changed.
+    pub(crate) elsewhere: bool,
     breaking: bool,
     /// More may be recorded in words than before: the machine does so while operations run, or what one slot of a run says
     /// is true of the whole.
@@ -104,6 +109,7 @@ impl State {
             log: Log::default(),
             violations: Vec::new(),
             expects: Vec::new(),
+            elsewhere: false,
             breaking: false,
             loose: false,
             journal: Vec::new(),
@@ -191,6 +197,20 @@ impl State {
         }
     }
 
+    /// From now on, tables may be those of a larger format, which `oracle` knows: there are levels above the root. Nothing
+    /// may have been mapped before. The smallest of the tables has `2^granule_lg2` bytes.
+    pub(crate) fn enlarge(&mut self, oracle: Oracle, granule_lg2: u32) {
+        self.pool.refine(self.base, granule_lg2);
+        let is_new = self.roots.iter().all(|root| root.settled.is_free(0, u64::MAX)) && self.stale() == 0;
+        assert!(is_new, "what is known of translations is known in terms of the smaller format");
+        let known = std::mem::replace(&mut self.oracle, oracle);
+        let moved =
+            |level: usize| self.oracle.level_of(known.levels[level].number).expect("it has all levels and more");
+        self.roots.iter_mut().for_each(|root| root.level = moved(root.level));
+        self.pool.frames.iter_mut().flatten().for_each(|frame| frame.level = moved(frame.level));
+        self.loose |= self.oracle.records_in_runs();
+    }
+
     /// Walkers start from the table at an address.
     pub(crate) fn load(&mut self, address: u64, space: Option<u32>, cpus: u32, live: bool) {
         let known = self.roots.iter().position(|root| root.address == address);
@@ -200,8 +220,9 @@ impl State {
             return;
         }
         let root = self.roots.len();
-        self.roots.push(Root { address, live, cpus, space, settled: Map::default() });
-        let Some(id) = self.table_at(self.oracle.root_level(), address) else {
+        let level = self.oracle.root_level();
+        self.roots.push(Root { address, level, live, cpus, space, settled: Map::default() });
+        let Some(id) = self.table_at(level, address) else {
             self.report(Invariant::I11Coherence, format!("{address:#x} is loaded as a root, but there is none"));
             return;
         };
@@ -215,7 +236,7 @@ impl State {
     /// No walker starts from the table any more. What it led to may still be held.
     pub(crate) fn unload(&mut self, address: u64) {
         let Some(root) = self.roots.iter().position(|root| root.address == address) else { return };
-        if let Some(id) = self.table_at(self.oracle.root_level(), address) {
+        if let Some(id) = self.table_at(self.roots[root].level, address) {
             let mut removed = Vec::new();
             self.unlink(id, Place { root, position: 0, limits: 0 }, &mut removed);
             let known = &self.roots[root];
@@ -300,7 +321,8 @@ impl State {
     /// The level of the leaf word that translates `va` (of the first root), and its number.
     fn leaf_word(&mut self, va: u64) -> Option<(usize, usize)> {
         let (position, _) = self.oracle.positions(va, va)?;
-        let mut id = self.table_at(self.oracle.root_level(), self.roots.first()?.address)?;
+        let first = self.roots.first()?;
+        let mut id = self.table_at(first.level, first.address)?;
         let mut place = Place { root: 0, position: 0, limits: 0 };
         loop {
             let frame = self.pool.frame(id);
@@ -391,6 +413,11 @@ impl State {
         self.pool.left = allocations;
     }
 
+    /// Whether allocations are limited.
+    pub(crate) const fn limits(&self) -> bool {
+        self.pool.left.is_some()
+    }
+
     /// How many tables walkers get to, by the number of the level.
     pub(crate) fn reachable(&self) -> [usize; 8] {
         let mut counts = [0; 8];
@@ -417,7 +444,7 @@ impl State {
 pub(crate) const ONLY_THIS: u32 = THIS;
 
 /// The state where the observer finds it.
-pub(crate) struct Shared(pub(crate) RefCell<State>);
+pub(crate) struct Shared(pub(crate) RefCell<State>, pub(crate) Hook);
 
 impl Observer for Shared {
     fn stored(&self, store: &Store) {
@@ -426,5 +453,9 @@ impl Observer for Shared {
 
     fn before_exchange(&self, cell: usize, now: u64) -> Option<u64> {
         self.0.borrow_mut().before_exchange(cell, now)
+    }
+
+    fn waits(&self) {
+        self.1.call(Moment::Waits);
     }
 }

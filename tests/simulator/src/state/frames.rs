@@ -131,6 +131,21 @@ impl Pool {
         }
     }
 
+    /// There are smaller tables than there were: granules are as small as these.
+    pub(super) fn refine(&mut self, base: u64, granule_lg2: u32) {
+        if granule_lg2 >= self.granule_lg2 {
+            return;
+        }
+        let granules = (self.granules.len() - 1) << (self.granule_lg2 - granule_lg2);
+        self.granules = vec![0; granules + 1];
+        self.granule_lg2 = granule_lg2;
+        for id in 0..self.frames.len() {
+            if let Some(Frame { address, shape, .. }) = self.frames[id] {
+                self.mark(address - base, shape.bytes_lg2, u32::try_from(id + 1).expect("frames are few"));
+            }
+        }
+    }
+
     /// The frame in which a byte (counted from the start of the memory) is.
     #[inline]
     pub(super) fn at(&self, offset: u64) -> Option<usize> {

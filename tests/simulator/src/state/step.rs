@@ -10,12 +10,16 @@ use crate::violation::Invariant;
 use super::frames::Place;
 
 impl State {
-    /// An operation begins that does what `expects` says. `breaking` if translations may be absent meanwhile.
-    pub(crate) fn begin(&mut self, expects: Vec<Expect>, breaking: bool) {
+    /// An operation begins that does what `expects` says.
+    pub(crate) fn begin(&mut self, mut expects: Vec<Expect>) {
+        self.breaking = self.elsewhere && self.oracle.breaks();
+        if self.breaking {
+            // What is around a leaf that is broken may be absent meanwhile, too, and is the same again when it is done.
+            expects.push(Expect::same(VaRange::inclusive(self.oracle.va(0), self.oracle.va(self.oracle.last()))));
+        }
         self.log.clear();
         self.journal.clear();
         self.expects = expects.into_iter().filter_map(|expect| self.declared(expect)).collect();
-        self.breaking = breaking;
         self.out_before = self.pool.out;
     }
 
@@ -116,10 +120,16 @@ impl State {
     pub(super) fn translations(&mut self, root: usize, span: (u64, u64)) -> Vec<Piece> {
         let mut found = Vec::new();
         let place = Place { root, position: 0, limits: 0 };
-        if let Some(id) = self.table_at(self.oracle.root_level(), self.roots[root].address) {
+        if let Some(id) = self.table_at(self.roots[root].level, self.roots[root].address) {
             self.survey(id, place, span, &mut found);
         }
         found
+    }
+
+    /// What a VA is translated to.
+    pub(crate) fn translate(&mut self, va: u64) -> Option<u64> {
+        let span = self.oracle.positions(va, va)?;
+        self.translations(0, span).first().map(|piece| piece.to.oa)
     }
 
     /// All translations of a range.

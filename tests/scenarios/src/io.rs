@@ -1,0 +1,6 @@
+//! Tables that devices walk.
+
+pub mod four;
+pub mod one;
+pub mod three;
+pub mod two;

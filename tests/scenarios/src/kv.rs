@@ -1,0 +1,3 @@
+//! Tables of guests, with faults from all sides.
+
+pub mod one;
