@@ -51,5 +51,8 @@ pub mod window;
 pub use facts::{Applies, Facts, LevelFacts};
 pub use ptgen_cases::{Case, Decided};
 pub use registry::{SCENARIOS, Scenario, Verdict, case_names, check, check_starved, verdict};
-pub use steps::{Area, AttributesOf, ChangeOf, CxOf, Outcome, Steps, assert_words, change, data, memory_types};
+pub use steps::{
+    Area, AttributesOf, ChangeOf, CxOf, Outcome, Steps, assert_flushed_before_free, assert_words, change, data,
+    memory_types,
+};
 pub use table::table;

@@ -3,10 +3,10 @@
 use std::mem::ManuallyDrop;
 
 use ptgen::{
-    AttributeInfo, AttributeKind, Attributes, Change, Context, Error, Format, Hide, Join, Leaves, Mapping, PageTable,
-    Protect, Unflushed, Unmap, VaRange,
+    AttributeInfo, AttributeKind, Attributes, Change, ChangeKind, Context, Error, Format, Hide, Join, Leaves, Mapping,
+    PageTable, Protect, Unflushed, Unmap, VaRange, Way,
 };
-use ptgen_simulator::{Cx, Expect, Machine, Said, Snapshot, Value};
+use ptgen_simulator::{Cx, Expect, Kind, Log, Machine, Said, Snapshot, Value};
 
 use crate::facts::Facts;
 
@@ -108,6 +108,30 @@ pub fn assert_words<P: PageTable>(machine: &Machine<'_, P>, before: &[(u64, u64)
         panic!("the word at {address:#x} is {now:#x}, not {was:#x} (at {was_at:#x}) as before");
     }
     assert_eq!(now.len(), before.len(), "there are as many words as before");
+}
+
+/// Every table that was unlinked has been flushed, walk caches included, before any is given back: by a flush after all of
+/// them, or where the instruction unlinks, by that, each.
+///
+/// # Panics
+///
+/// If not.
+#[track_caller]
+pub fn assert_flushed_before_free(log: &Log, facts: &Facts) {
+    log.assert_before(Kind::Unlink, Kind::Free);
+    if facts.way(ChangeKind::Unlink) == Way::Instruction {
+        for pair in log.events().windows(2) {
+            let [before, after] = pair else { continue };
+            assert!(
+                after.kind() != Kind::Unlink || before.kind() == Kind::Replace,
+                "a table is unlinked, but not by the instruction:\n{log}"
+            );
+        }
+        return;
+    }
+    log.assert_before(Kind::Unlink, Kind::Flush);
+    log.assert_before(Kind::Flush, Kind::Free);
+    assert!(log.flushes().any(|request| request.tables), "walk caches are not flushed:\n{log}");
 }
 
 /// Whether a leaf says what it said, but for what is recorded in it now and was not then.

@@ -5,15 +5,12 @@ use ptgen_simulator::{Kind, Machine};
 
 use super::below;
 use crate::facts::{Applies, Facts};
-use crate::steps::{Area, Outcome, Steps, data};
+use crate::steps::{Area, Outcome, Steps, assert_flushed_before_free, data};
 
 /// Pages, and leaves of a table's worth of them.
 #[must_use]
 pub fn applies(facts: &Facts) -> Applies {
-    Applies::if_all([
-        (facts.large().is_some(), "no leaf is a table's worth of others"),
-        (facts.way(ChangeKind::Unlink) != Way::Instruction, "live entries are replaced by an instruction (C-M)"),
-    ])
+    Applies::if_all([(facts.large().is_some(), "no leaf is a table's worth of others")])
 }
 
 /// A table full of pages is emptied and kept; then a large leaf is mapped there, while somebody reads the tables without a
@@ -40,7 +37,8 @@ pub fn run<P: PageTable>(machine: &mut Machine<'_, P>, facts: &Facts) -> Outcome
         machine.log(|log| {
             log.assert_count(Kind::Unlink, 0);
             log.assert_count(Kind::Free, 0);
-            log.assert_count(Kind::Flush, 1);
+            // What the instruction takes away is purged by it.
+            log.assert_count(Kind::Flush, usize::from(facts.way(ChangeKind::Clear) != Way::Instruction));
         });
         let is_exact = leaves != Leaves::Largest;
         machine.without_allocation(|machine| {
@@ -50,9 +48,14 @@ pub fn run<P: PageTable>(machine: &mut Machine<'_, P>, facts: &Facts) -> Outcome
             machine.log(|log| {
                 log.assert_count(Kind::Alloc, 0);
                 log.assert_count(Kind::Unlink, 1);
-                log.assert_order(&[Kind::Unlink, Kind::Flush, Kind::Wait, Kind::Free]);
                 log.assert_before(Kind::Wait, Kind::Free);
-                assert!(log.flushes().any(|request| request.tables && request.range.contains(area.va)), "{log}");
+                if facts.way(ChangeKind::Unlink) == Way::Instruction {
+                    assert_flushed_before_free(log, facts);
+                    log.assert_before(Kind::Unlink, Kind::Wait);
+                } else {
+                    log.assert_order(&[Kind::Unlink, Kind::Flush, Kind::Wait, Kind::Free]);
+                    assert!(log.flushes().any(|request| request.tables && request.range.contains(area.va)), "{log}");
+                }
             });
             assert_eq!(machine.leaf(area.va).size_lg2, large.shift);
         }
