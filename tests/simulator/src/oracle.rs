@@ -74,6 +74,8 @@ pub struct Oracle {
     pub(crate) levels: Vec<LevelFacts>,
     layouts: Vec<LayoutFacts>,
     known: Vec<HashMap<u64, Known, Fast>>,
+    /// What was looked up last, by level: neighbours are alike.
+    last: Vec<(u64, Known)>,
     sets: Sets,
     combined: HashMap<u64, SetId, Fast>,
     narrowed: HashMap<u64, Limits, Fast>,
@@ -86,7 +88,10 @@ impl Oracle {
         let layouts = model.layouts.iter().map(LayoutFacts::new).collect();
         let known = levels.iter().map(|_| HashMap::default()).collect();
         let sets = Sets::new();
-        Self { model, range, levels, layouts, known, sets, combined: HashMap::default(), narrowed: HashMap::default() }
+        let (combined, narrowed) = (HashMap::default(), HashMap::default());
+        let mut oracle = Self { model, range, levels, layouts, known, last: Vec::new(), sets, combined, narrowed };
+        oracle.last = (0..oracle.levels.len()).map(|level| (0, oracle.classify(level, 0))).collect();
+        oracle
     }
 
     /// The model.
@@ -180,13 +185,9 @@ impl Oracle {
     pub(crate) fn see(&mut self, level: usize, raw: u64, position: u64) -> Seen {
         let word = self.in_order(level, raw);
         let key = word & self.levels[level].relevant;
-        let known = match self.known[level].get(&key) {
-            Some(known) => *known,
-            None => {
-                let known = self.classify(level, word);
-                self.known[level].insert(key, known);
-                known
-            }
+        let known = match self.last[level] {
+            (last, known) if last == key => known,
+            _ => self.know(level, word, key),
         };
         match known {
             Known::Absent => Seen::Absent,
@@ -203,6 +204,24 @@ impl Oracle {
                 Seen::Leaf(Leaf { oa: stored & !inner | position & inner & !slot, size_lg2, own })
             }
         }
+    }
+
+    /// Whether two words in memory are the same but for addresses.
+    pub(crate) fn are_alike(&self, level: usize, one: u64, other: u64) -> bool {
+        (self.in_order(level, one) ^ self.in_order(level, other)) & self.levels[level].relevant == 0
+    }
+
+    fn know(&mut self, level: usize, word: u64, key: u64) -> Known {
+        let known = match self.known[level].get(&key) {
+            Some(known) => *known,
+            None => {
+                let known = self.classify(level, word);
+                self.known[level].insert(key, known);
+                known
+            }
+        };
+        self.last[level] = (key, known);
+        known
     }
 
     fn classify(&mut self, level: usize, word: u64) -> Known {

@@ -46,6 +46,8 @@ struct Root {
     space: Option<u32>,
     /// What was translated to what before the operation that is under way.
     settled: Map,
+    /// The first and the last position that it has translated otherwise so far.
+    changed: Option<(u64, u64)>,
 }
 
 /// What is declared of a span.
@@ -221,7 +223,7 @@ impl State {
         }
         let root = self.roots.len();
         let level = self.oracle.root_level();
-        self.roots.push(Root { address, level, live, cpus, space, settled: Map::default() });
+        self.roots.push(Root { address, level, live, cpus, space, settled: Map::default(), changed: None });
         let Some(id) = self.table_at(level, address) else {
             self.report(Invariant::I11Coherence, format!("{address:#x} is loaded as a root, but there is none"));
             return;

@@ -141,6 +141,8 @@ impl State {
         let is_live = self.roots[root].live;
         for &(first, last, old, new) in &differences {
             if old.map(|old| old.to) != new.map(|new| new.to) {
+                let hull = &mut self.roots[root].changed;
+                *hull = Some(hull.map_or((first, last), |(start, end)| (start.min(first), end.max(last))));
                 self.check_allowed(root, (first, last), old.map(|old| old.to), new.map(|new| new.to));
             }
             if is_live && !self.purging {
@@ -232,6 +234,10 @@ impl State {
         let own = self.piece(id, place, position(slot), leaf);
         let group = slot & !((1 << run_lg2) - 1);
         for other in group..(group + (1 << run_lg2)).min(slots) {
+            let (here, there) = (self.mirror[first + slot], self.mirror[first + other]);
+            if own.size_lg2 == shift && self.oracle.are_alike(level, here, there) {
+                continue;
+            }
             let Seen::Leaf(leaf) = self.oracle.see(level, self.mirror[first + other], position(other)) else {
                 continue;
             };

@@ -27,6 +27,16 @@ impl State {
     pub(crate) fn done(&mut self) {
         let expects = std::mem::take(&mut self.expects);
         for Declared { expect, root, span } in expects {
+            // Where everything is to stay, nothing has to be looked at that no store has changed.
+            let changed = self.roots[root].changed;
+            let span = match (&expect.aim, changed) {
+                (Aim::Same | Aim::Recorded, None) => continue,
+                (Aim::Same | Aim::Recorded, Some((first, last))) => (span.0.max(first), span.1.min(last)),
+                _ => span,
+            };
+            if span.0 > span.1 {
+                continue;
+            }
             let now = self.translations(root, span);
             self.check_done(root, &expect, span, &now);
             let settled = &mut self.roots[root].settled;
