@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::flush::{Exchange, Tlb};
 use crate::format::{ChangeKind, Level, WordOf};
-use crate::span::{Span, va, va_range};
+use crate::span::{Span, all_sizes, va, va_range};
 use crate::table::Table;
 use crate::unlink::slot_of;
 use crate::word::Word;
@@ -18,7 +18,15 @@ pub(crate) fn exchange_of<L: Level>(
 ) -> Exchange {
     let Span { first, last } = slot_of::<L>(f, at);
     let range = va_range(f, first, last);
-    Exchange { slot: table.address_of(f, at), level: L::NUMBER, range, old: old.into(), new: new.into() }
+    Exchange {
+        slot: table.address_of(f, at),
+        level: L::NUMBER,
+        range,
+        old: old.into(),
+        new: new.into(),
+        leaf_sizes: all_sizes::<L>(f),
+        tables: L::is_table(f, old) || L::is_table(f, new),
+    }
 }
 
 /// Replaces `w`, which points to a table, in the slot of `at`. Nobody else changes such a word, except for what the machine

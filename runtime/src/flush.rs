@@ -74,11 +74,26 @@ pub struct Exchange {
     pub old: u64,
     /// The word that it is to hold.
     pub new: u64,
+    /// The sizes that leaves in `range` may have had.
+    pub leaf_sizes: Sizes,
+    /// Whether one of the words points to a table.
+    pub tables: bool,
+}
+
+impl Exchange {
+    /// What TLBs have to be told that the instruction does not purge: an IOMMU's, say.
+    #[must_use]
+    pub const fn request(&self) -> FlushRequest {
+        let mut request = FlushRequest::new(self.range, self.leaf_sizes);
+        request.tables = self.tables;
+        request
+    }
 }
 
 /// How flushes are issued.
 ///
-/// A pair of two is one: the processors' and an IOMMU's, say, in this order.
+/// A pair of two is one: the processors' and an IOMMU's, say, in this order. What the first one's instruction replaces, the
+/// second one flushes.
 pub trait Tlb {
     /// Whether [`exchange`](Self::exchange) works. If not, what takes an instruction is refused before anything is
     /// changed.
@@ -131,7 +146,9 @@ impl<A: Tlb, B: Tlb> Tlb for (A, B) {
     }
 
     fn exchange(&mut self, exchange: &Exchange) -> Result<(), u64> {
-        self.0.exchange(exchange)
+        self.0.exchange(exchange)?;
+        self.1.flush(&exchange.request());
+        Ok(())
     }
 }
 

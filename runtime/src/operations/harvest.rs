@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::edit::Leaf;
 use crate::error::Error;
 use crate::flush::{Exchange, FlushRequest, Tlb, Unflushed};
-use crate::format::{ChangeKind, Format, Level, RootVisitor, Unencodable, Way, WordOf};
+use crate::format::{ChangeKind, Format, Level, RootVisitor, Sizes, Unencodable, Way, WordOf};
 use crate::frames::Frames;
 use crate::garbage::Garbage;
 use crate::lock::read_unlocked;
@@ -358,7 +358,8 @@ impl<F: Format, M: Memory, T: Tlb, V: FnMut(&Mapping<F>, Records)> Job<'_, F, M,
             let done = if reach.is_live() && self.way == Way::Instruction {
                 let slot = table.address() + ((number as u64) << WordOf::<L>::BYTES_LG2);
                 let range = va_range(f, leaf.span.first, leaf.span.last);
-                let exchange = Exchange { slot, level: L::NUMBER, range, old: w.into(), new: new.into() };
+                let (old, new, leaf_sizes) = (w.into(), new.into(), Sizes::one(leaf.size_lg2));
+                let exchange = Exchange { slot, level: L::NUMBER, range, old, new, leaf_sizes, tables: false };
                 self.tlb.exchange(&exchange).map_err(WordOf::<L>::truncate)
             } else {
                 slots.exchange(number, w, new)

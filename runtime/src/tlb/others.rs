@@ -3,7 +3,7 @@
 use crate::flush::{Exchange, FlushRequest, Scope, Tlb};
 
 /// Flushes this processor's TLB, and has the others flush theirs unless the request is [`Scope::Local`]: for processors
-/// that have no instruction which reaches the others.
+/// that have no instruction which reaches the others. What an instruction has replaced here, they flush, too.
 ///
 /// ```
 /// use ptgen::{Callback, FlushRequest, NoTlb, Others, Scope, Sizes, Tlb, VaRange};
@@ -40,6 +40,8 @@ impl<A: Tlb, B: Tlb> Tlb for Others<A, B> {
     }
 
     fn exchange(&mut self, exchange: &Exchange) -> Result<(), u64> {
-        self.here.exchange(exchange)
+        self.here.exchange(exchange)?;
+        self.there.flush(&exchange.request());
+        Ok(())
     }
 }

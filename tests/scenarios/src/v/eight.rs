@@ -9,16 +9,10 @@ use ptgen_simulator::Machine;
 use crate::facts::{Applies, Facts};
 use crate::steps::{Area, Outcome, Steps, data};
 
-/// Tables that can go, by stores.
+/// Tables that can go.
 #[must_use]
 pub fn applies(facts: &Facts) -> Applies {
-    Applies::if_all([
-        (facts.levels.len() > 1, "the root is the only table"),
-        (
-            facts.way(ChangeKind::Unlink) < Way::Instruction,
-            "live entries are replaced by the processor's instruction (C-M)",
-        ),
-    ])
+    Applies::if_all([(facts.levels.len() > 1, "the root is the only table")])
 }
 
 /// What happened, in order.
@@ -28,6 +22,8 @@ enum Step {
     Processors(FlushRequest),
     /// The device was told.
     Device(FlushRequest),
+    /// The processors' instruction replaced an entry.
+    Replaced(Exchange),
     /// A frame went back.
     Freed(u8),
 }
@@ -68,7 +64,9 @@ impl<T: Tlb> Tlb for Processors<T> {
     }
 
     fn exchange(&mut self, exchange: &Exchange) -> Result<(), u64> {
-        self.0.exchange(exchange)
+        self.0.exchange(exchange)?;
+        self.1.note(Step::Replaced(*exchange));
+        Ok(())
     }
 }
 
@@ -81,7 +79,8 @@ impl Tlb for Device {
     }
 }
 
-/// A page and its tables go. Processors are flushed, and the device is told the same, before any table goes back.
+/// A page and its tables go. Processors are flushed, and the device is told the same, before any table goes back. Where the
+/// processors' instruction takes the entries out, the device is told of each.
 ///
 /// # Errors
 ///
@@ -102,12 +101,30 @@ pub fn run<P: PageTable>(machine: &mut Machine<'_, P>, facts: &Facts) -> Outcome
     let both = (Processors(cx.tlb.clone(), notes.clone()), Device(notes.clone()));
     let mut shared = Context::new(cx.memory.clone(), Accounted::new(cx.frames.clone(), notes.clone()), both);
     let unflushed = table.unmap(&mut shared, area.range(), Unmap::mapped());
-    assert!(notes.0.borrow().is_empty(), "nothing is flushed or given back before the caller says so");
+    let by_instruction = facts.way(ChangeKind::Unlink) == Way::Instruction;
+    let early = |step: &Step| !by_instruction || matches!(step, Step::Freed(_));
+    assert!(!notes.0.borrow().iter().any(early), "nothing is flushed or given back before the caller says so");
     unflushed.expect("it is mapped").flush(&mut shared);
     machine.assert_flushed();
     machine.end();
 
     let steps = notes.0.borrow();
+    if by_instruction {
+        let (told, freed) = steps.split_at(2 * (tables + 1));
+        for (number, pair) in told.chunks(2).enumerate() {
+            let [Step::Replaced(exchange), Step::Device(request)] = pair else {
+                panic!("expected the device to be told of each: {steps:?}");
+            };
+            assert!(request.range == exchange.range && request.range.contains(area.va), "{pair:?}");
+            // The page comes first, then the tables above it.
+            assert_eq!(request.tables, number > 0, "{pair:?}");
+            assert!(request.leaf_sizes.has(area.lg2), "{pair:?}");
+        }
+        assert!(freed.iter().all(|step| matches!(step, Step::Freed(_))), "{steps:?}");
+        assert_eq!(freed.len(), tables, "every table goes back");
+        machine.assert_balanced();
+        return Ok(());
+    }
     let [Step::Processors(first), Step::Device(second), freed @ ..] = &steps[..] else {
         panic!("expected both to be flushed first: {steps:?}");
     };
