@@ -179,7 +179,11 @@ impl Judge {
     #[track_caller]
     pub fn assert_balanced(&self) {
         let (out, reachable) = self.state(|state| (state.out(), state.reachable()));
-        assert!(out == reachable, "{out:?} frames are handed out, by level, but walkers get to {reachable:?}");
+        let balance = Invariant::I12Balance;
+        assert!(
+            out == reachable,
+            "{balance}: {out:?} frames are handed out, by level, but walkers get to {reachable:?}"
+        );
     }
 
     /// Every word of every table that walkers get to, by address.

@@ -320,7 +320,7 @@ impl<'m, P: PageTable> Machine<'m, P> {
         }
         self.check();
         let out = self.frames();
-        assert!(out == [0; 8], "{out:?} frames are missing, by level");
+        assert!(out == [0; 8], "{}: {out:?} frames are missing, by level", Invariant::I12Balance);
     }
 
     // What operations are declared to do, in the terms of the format.

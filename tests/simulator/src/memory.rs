@@ -138,6 +138,8 @@ impl<W: Word> Tlb for Simulator<'_, W> {
 
     fn flush(&mut self, request: &FlushRequest) {
         self.shared.1.call(Moment::Flushes);
+        let late = self.shared.0.borrow_mut().record_late();
+        late.into_iter().for_each(|(word, new)| self.poke(word, new));
         self.shared.0.borrow_mut().flush(request);
     }
 

@@ -2,8 +2,10 @@
 
 mod change;
 mod frames;
+mod late;
 mod processors;
 mod reach;
+mod runs;
 mod step;
 
 use std::cell::RefCell;
@@ -90,6 +92,8 @@ pub(crate) struct State {
     out_before: [usize; 8],
     /// What decides whether the machine records something just before an exchange.
     chance: Option<u64>,
+    /// What the machine has recorded in tables that only walk caches knew, during the operation.
+    late: Vec<late::Late>,
 }
 
 impl State {
@@ -117,6 +121,7 @@ impl State {
             journal: Vec::new(),
             out_before: [0; 8],
             chance: None,
+            late: Vec::new(),
         };
         state.loose = state.oracle.records_in_runs();
         state.mirror = vec![state.poison(); words];
@@ -157,7 +162,7 @@ impl State {
             let address = frame.address;
             self.log.private(Oa::new(address));
             if !self.processors.tables.is_empty() {
-                self.check_held(id, slot, kind);
+                self.check_held(id, slot, old, kind);
             }
             return;
         }
@@ -168,7 +173,7 @@ impl State {
     }
 
     /// A word of a table that is linked nowhere, but that a walk cache may still hold, says nothing new.
-    fn check_held(&mut self, id: usize, slot: usize, kind: StoreKind) {
+    fn check_held(&mut self, id: usize, slot: usize, old: u64, kind: StoreKind) {
         let Some(held) = self.processors.table(id).copied() else { return };
         let frame = self.pool.frame(id);
         let (level, raw, address) = (frame.level, self.mirror[frame.first + slot], frame.address);
@@ -179,7 +184,13 @@ impl State {
                 Invariant::I1TableLifetime,
                 format!("the table at {address:#x}, which a walk cache may hold, is written by a plain store"),
             ),
-            Seen::Absent => {}
+            Seen::Absent => {
+                let was_leaf = matches!(self.oracle.see(level, old, position), Seen::Leaf(_));
+                if held.readers && was_leaf && self.is_kept(position) {
+                    let what = format!("a reader may be in the table at {address:#x}, and finds nothing for {va:#x}");
+                    self.report(Invariant::I4Equivalence, what);
+                }
+            }
             Seen::Reserved => self.illegal(id, slot, position),
             Seen::Leaf(_) | Seen::Table { .. } => self.report(
                 Invariant::I1TableLifetime,

@@ -321,6 +321,31 @@ fn a_run_of_which_one_slot_says_something_else() {
 }
 
 #[test]
+fn a_run_of_which_a_part_has_gone() {
+    for gone in [1, 16] {
+        arm(|hand| {
+            let range = VA..VA + 128 * MIB;
+            hand.machine.begin(vec![Expect::anything(range.clone())]);
+            let slot = hand.slots[1] + 16 * 8;
+            for number in 0..16 {
+                hand.write(slot + number * 8, (OA + (32 + 2 * number) * MIB) | ARM | ARM_BLOCK | ARM_CONTIGUOUS);
+            }
+            hand.machine.done();
+            hand.machine.begin(vec![Expect::anything(range.clone())]);
+            for number in 0..gone {
+                hand.cas(slot + number * 8, 0);
+            }
+            hand.machine.cx().tlb.flush(&FlushRequest::new(VaRange::from(range), Sizes(u64::MAX)));
+            hand.machine.done();
+            match gone {
+                1 => hand.machine.assert_broken(Invariant::I5Agreement),
+                _ => assert_eq!(hand.machine.violations(), []),
+            }
+        });
+    }
+}
+
+#[test]
 fn a_page_too_many() {
     x86(|hand| {
         hand.machine.begin(vec![Expect::unmapped(VA..VA + PAGE)]);

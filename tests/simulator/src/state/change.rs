@@ -166,12 +166,17 @@ impl State {
                 let (a, b) = (self.oracle.said(old.to.set), self.oracle.said(new.to.set));
                 let mut way =
                     if a.same_in_tlb(b) { Way::Lazy } else { self.oracle.way_between(old.to.set, new.to.set) };
+                // What a TLB holds as recorded it does not record again.
+                let is_cleared = !a.records_no_more_than(b);
+                if is_cleared {
+                    way = way.max(self.oracle.way(Change::Other));
+                }
                 if old.to.oa != new.to.oa {
                     way = way.max(self.oracle.way(Change::Output));
                 }
                 if old.size_lg2 != new.size_lg2 {
                     way = way.max(self.oracle.way(Change::Size));
-                } else if old.to.oa == new.to.oa && a.same_in_tlb(b) {
+                } else if old.to.oa == new.to.oa && a.same_in_tlb(b) && !is_cleared {
                     return;
                 }
                 way

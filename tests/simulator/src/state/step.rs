@@ -19,6 +19,7 @@ impl State {
         }
         self.log.clear();
         self.journal.clear();
+        self.late.clear();
         self.expects = expects.into_iter().filter_map(|expect| self.declared(expect)).collect();
         self.out_before = self.pool.out;
     }
@@ -45,6 +46,8 @@ impl State {
                 settled.put(piece.first, piece.last, piece.to);
             }
         }
+        self.check_runs();
+        self.check_late();
         self.check_cleaned("when the operation has ended");
     }
 
