@@ -5,7 +5,7 @@
 
 mod list;
 
-pub use list::{Bindings, write, write_growing};
+pub use list::{Bindings, write, write_growing, write_some};
 
 use std::collections::BTreeMap;
 

@@ -31,7 +31,28 @@ const MOST_RUNTIME: usize = 4;
 ///
 /// If a format file is broken, or cannot be read.
 pub fn write(formats: &str, which: Bindings) {
-    write_each(formats, ("cases", "every_case"), |source, out, names| source.cases(which, out, names));
+    write_each(formats, ("cases", "every_case"), |source, out, names| source.cases(which, &|_| true, out, names));
+}
+
+/// As [`write()`], but only these cases, by name, and the growing ones of one format.
+///
+/// # Panics
+///
+/// Likewise, and if there is no such case.
+pub fn write_some(formats: &str, which: Bindings, cases: &[&str]) {
+    let mut written = Vec::new();
+    write_each(formats, ("cases", "every_case"), |source, out, names| {
+        source.cases(which, &|name| cases.contains(&name), out, names);
+        written.clone_from(names);
+    });
+    for case in cases {
+        assert!(written.iter().any(|name| name == case), "there is no case `{case}`");
+    }
+    write_each(formats, ("growing", "every_growing_case"), |source, out, names| {
+        if names.is_empty() {
+            source.growing(out, names);
+        }
+    });
 }
 
 /// Likewise writes `growing.rs`, with a macro `every_growing_case`: formats whose number of levels is left to run time, where
@@ -100,7 +121,7 @@ struct Source<'a> {
 
 impl Source<'_> {
     /// Writes a module for each binding under which this format is tested.
-    fn cases(&self, which: Bindings, out: &mut String, names: &mut Vec<String>) {
+    fn cases(&self, which: Bindings, is_wanted: &dyn Fn(&str) -> bool, out: &mut String, names: &mut Vec<String>) {
         let file = ptdsl::parse(self.text).expect("a shipped format parses");
         let (descriptions, complaints) = ptdsl::resolve(&file);
         assert!(complaints.is_empty(), "{complaints:?}");
@@ -114,6 +135,9 @@ impl Source<'_> {
             bindings.extend(runtime(description, last.clone(), skip).map(|binding| (name, binding)));
         }
         for (name, binding) in bindings {
+            if !is_wanted(&format!("{}_{name}", self.format)) {
+                continue;
+            }
             let family = ptdsl::bind::bind(description, &binding).expect("a binding of the test list is valid");
             let module = format!("{}_{name}", self.format);
             self.module(out, &module, &binding, &family);

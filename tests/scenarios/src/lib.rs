@@ -50,7 +50,7 @@ pub mod window;
 
 pub use facts::{Applies, Facts, LevelFacts};
 pub use ptgen_cases::{Case, Decided};
-pub use registry::{SCENARIOS, Scenario, Verdict, case_names, check, check_starved, verdict};
+pub use registry::{SCENARIOS, Scenario, Verdict, case_names, check, check_starved, verdict, verdict_anew};
 pub use steps::{
     Area, AttributesOf, ChangeOf, CxOf, Outcome, Steps, assert_flushed_before_free, assert_words, change, data,
     memory_types,

@@ -307,14 +307,29 @@ fn verdict_of(scenario: &str, case: &str, mode: Mode) -> &'static Verdict {
         let mut known = KNOWN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         known.entry((scenario.index, ready.case.name, mode)).or_insert_with(|| Box::leak(Box::default()))
     };
-    cell.get_or_init(|| {
-        let run = catch_unwind(AssertUnwindSafe(|| (ready.run)(scenario, mode)));
-        run.unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<String>().cloned();
-            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            text.map_or_else(|| resume_unwind(panic), Verdict::Failed)
-        })
+    cell.get_or_init(|| anew(scenario, ready, mode))
+}
+
+/// Runs a scenario on a case, whatever is known of it.
+fn anew(scenario: &Scenario, ready: &Ready, mode: Mode) -> Verdict {
+    let run = catch_unwind(AssertUnwindSafe(|| (ready.run)(scenario, mode)));
+    run.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        text.map_or_else(|| resume_unwind(panic), Verdict::Failed)
     })
+}
+
+/// As [`verdict`], but run again, whatever came of it before: for those who change what is run.
+///
+/// # Panics
+///
+/// If there is no such scenario or case.
+#[must_use]
+pub fn verdict_anew(scenario: &str, case: &str) -> Verdict {
+    let scenario = SCENARIOS.iter().find(|known| known.id == scenario).expect("the scenario is in the registry");
+    let ready = cases().iter().find(|ready| ready.case.name == case).expect("the case is in the list");
+    anew(scenario, ready, Mode::Plain)
 }
 
 /// What comes of a scenario on a case, run as it is.

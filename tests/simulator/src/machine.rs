@@ -20,6 +20,7 @@ use crate::memory::Simulator;
 use crate::moment::Hook;
 use crate::oracle::{Oracle, Said};
 use crate::state::{ONLY_THIS, Shared, State};
+use crate::violation::Invariant;
 
 /// Where simulated memory begins.
 const BASE: u64 = 0x4000_0000;

@@ -1,0 +1,138 @@
+//! Mistakes of those who give tables back.
+
+use super::Caught::{By, Says};
+use super::Mutation;
+use super::Shown::{Driven, In};
+
+/// The list.
+pub const MUTATIONS: &[Mutation] = &[
+    Mutation {
+        name: "freed_before_the_flush",
+        file: "flush.rs",
+        original: "self.issue(&mut cx.tlb).retire(cx);",
+        changed: "let Self { request, garbage, format, mut alarm } = self; alarm.silence(); garbage.retire(format, \
+            &cx.memory, &mut cx.frames); if let Some(request) = &request { cx.tlb.flush(request); }",
+        plants: "tables go back before the flush",
+        caught: By("I1"),
+        shown: In("u_4", "x86_64_4level_usual"),
+    },
+    Mutation {
+        name: "readers_not_waited_for",
+        file: "flush.rs",
+        original: "cx.tlb.wait_for_readers(); garbage.retire(format, &cx.memory, &mut cx.frames);",
+        changed: "garbage.retire(format, &cx.memory, &mut cx.frames);",
+        plants: "tables go back while somebody may be reading them",
+        caught: By("I1"),
+        shown: In("u_4", "x86_64_4level_usual"),
+    },
+    Mutation {
+        name: "freed_twice",
+        file: "garbage.rs",
+        original: "frames.free(unsafe { Frame::new(table.address(), shape::<L>(f)) });",
+        changed: "frames.free(unsafe { Frame::new(table.address(), shape::<L>(f)) }); frames.free(unsafe { \
+            Frame::new(table.address(), shape::<L>(f)) });",
+        plants: "a table is given back twice",
+        caught: By("I12"),
+        shown: In("c_c", "x86_64_4level_usual"),
+    },
+    Mutation {
+        name: "freed_as_another_level",
+        file: "garbage.rs",
+        original: "frames.free(unsafe { Frame::new(table.address(), shape::<L>(f)) });",
+        changed: "frames.free(unsafe { Frame::new(table.address(), crate::TableShape { level: L::NUMBER + 1, \
+            ..shape::<L>(f) }) });",
+        plants: "a table is given back as one of another level",
+        caught: By("I12"),
+        shown: In("c_c", "x86_64_4level_usual"),
+    },
+    Mutation {
+        name: "tables_below_leaked",
+        file: "garbage.rs",
+        original: "!is_foreign::<L>(f, w) || frames.unshare(child.address())",
+        changed: "false",
+        plants: "of an unlinked subtree only the table on top goes back",
+        caught: By("I12"),
+        shown: In("c_b", "x86_64_4level_usual"),
+    },
+    Mutation {
+        name: "first_children_leaked",
+        file: "garbage.rs",
+        original: "self.add(f, memory, Table::below::<L>(f, w))?;",
+        changed: "let _ = w;",
+        plants: "the tables below the slots that link the list are lost",
+        caught: By("I12"),
+        shown: In("c_g", "x86_64_4level_usual"),
+    },
+    Mutation {
+        name: "rest_of_the_list_leaked",
+        file: "garbage.rs",
+        original: "link = next",
+        changed: "return",
+        plants: "only the first of several tables goes back",
+        caught: By("I12"),
+        shown: In("c_c", "x86_64_4level_usual"),
+    },
+    Mutation {
+        name: "list_of_present_words",
+        file: "garbage.rs",
+        original: "L::absent(f, link.0.unbounded_shr(number * bits) & low(bits))",
+        changed: "L::absent(f, link.0.unbounded_shr(number * bits) & low(bits)) | L::table(f, 0)",
+        plants: "what links the list of unlinked tables is written as words that walkers follow",
+        caught: By("I1"),
+        shown: In("c_c", "x86_64_4level_usual"),
+    },
+    Mutation {
+        name: "not_uncharged",
+        file: "frames/accounted.rs",
+        original: "self.frames.free(frame); self.owner.uncharge(shape);",
+        changed: "let _ = shape; self.frames.free(frame);",
+        plants: "the owner goes on paying for tables that are back",
+        caught: Says("level 0"),
+        shown: In("m_1", "x86_64_4level_usual"),
+    },
+    Mutation {
+        name: "page_back_too_early",
+        file: "frames/fragments.rs",
+        original: "page.used() == 0",
+        changed: "true",
+        plants: "a page goes back while there are other tables in it",
+        caught: Says("its neighbour is in the page"),
+        shown: In("m_3", "x86_64_4level_usual"),
+    },
+    Mutation {
+        name: "foreign_freed",
+        file: "unlink.rs",
+        original: "env.frames.unshare(child.address())",
+        changed: "true",
+        plants: "a table that other roots have goes back with the first of them",
+        caught: By("I6"),
+        shown: Driven("shared", "x86_64_4level_usual"),
+    },
+    Mutation {
+        name: "pinned_unlinked",
+        file: "unlink.rs",
+        original: "!is_pinned::<L>(f, w)",
+        changed: "true",
+        plants: "a pinned table goes when it is empty",
+        caught: Says("the pinned table stays"),
+        shown: Driven("pinned", "x86_64_4level_usual"),
+    },
+    Mutation {
+        name: "emptied_table_lost",
+        file: "unlink.rs",
+        original: "Ok(progress.garbage.add(f, self.memory, child)?)",
+        changed: "{ let _ = child; Ok(()) }",
+        plants: "an emptied table is unlinked and never given back",
+        caught: By("I12"),
+        shown: In("c_c", "x86_64_4level_usual"),
+    },
+    Mutation {
+        name: "counted_out_before_the_flush",
+        file: "unlink.rs",
+        original: "env.tlb.flush(&request); env.tlb.wait_for_readers();",
+        changed: "let _ = request;",
+        plants: "a root is counted out of a shared table while TLBs may still hold it",
+        caught: By("I13"),
+        shown: Driven("shared", "x86_64_4level_usual"),
+    },
+];
