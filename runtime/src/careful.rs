@@ -1,41 +1,24 @@
 //! Changing leaves that are live, where a store and a flush will not do: by way of absent, or by an instruction.
 //!
-//! Of what goes through absent, a whole stretch of a table does so at once, with one flush. What the leaves were is kept
-//! where nobody looks at it: in the absent words themselves, if all of a leaf word that an absent word cannot carry is
-//! the same for all of them, or else, a few at a time, on the stack.
+//! Of what goes through absent, a whole stretch of a table does so at once, with one flush.
 
+use crate::broken::{BATCH, Broken};
 use crate::clean::clean_slots;
 use crate::edit::{Edit, Leaf};
 use crate::error::Error;
 use crate::exchange::exchange_of;
 use crate::flush::Tlb;
-use crate::format::{Format, Level, Way, WordOf};
+use crate::format::{ChangeKind, Format, Level, Way, WordOf};
 use crate::frames::Frames;
 use crate::job::{Env, Job};
 use crate::lock::read_unlocked;
 use crate::memory::Memory;
 use crate::ownership::is_pinned;
+use crate::progress::Touched;
 use crate::span::{Span, index, low, slot_last};
 use crate::table::{Slots, Table};
 use crate::unlink::slot_of;
 use crate::word::Word;
-
-/// How many slots go through absent at once at most.
-const BATCH: usize = 512;
-/// How many, if what they held is kept on the stack.
-const FEW: usize = 64;
-
-/// Slots of a stretch that are absent for the moment, and what they held.
-struct Broken<W> {
-    /// Which ones, by number within the stretch.
-    which: [u64; BATCH / 64],
-    count: usize,
-    /// What absent words cannot carry of a leaf word, if they carry the rest.
-    rest: Option<W>,
-    words: [W; FEW],
-    /// The number of the last one.
-    last: usize,
-}
 
 impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
     /// Makes the change, leaf by leaf or stretch by stretch.
@@ -63,7 +46,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
                     self.unlink_emptied::<L, A, T>(table, w, below, env)?;
                 }
             } else if is_covered && self.way == Way::Break {
-                end = self.break_stretch::<L, T>(table, Span { first: at, last: span.last }, env.tlb)?;
+                end = self.break_stretch(table, Span { first: at, last: span.last }, env)?;
             } else if is_covered {
                 self.exchange_slot::<L, T>(table, at, w, env.tlb)?;
             }
@@ -106,11 +89,11 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
 
     /// Changes leaves in `span` by way of absent, as many from its start on as go at once. Returns the last position that
     /// was treated.
-    fn break_stretch<L: Level<Format = F>, T: Tlb>(
+    fn break_stretch<L: Level<Format = F>, A: Frames, T: Tlb>(
         &self,
         table: Table<L>,
         span: Span,
-        tlb: &mut T,
+        env: &mut Env<'_, A, T>,
     ) -> Result<u64, Error> {
         let (f, memory, shift) = (self.f, self.memory, L::shift(self.f));
         // The last slot that is wholly in the span.
@@ -121,14 +104,26 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             table.open(f, memory, |slots| self.make_absent::<L>(&slots.stretch(first, last), span, &mut broken))??;
         let position = |number: usize| span.first + ((number as u64) << shift);
         let treated = Span { first: span.first, last: position(count) - 1 };
-        if let Some(first_broken) = broken.first() {
+        if let Some((first_broken, last_broken)) = broken.ends() {
             clean_slots(f, memory, table, treated);
-            let changed = Span { first: position(first_broken), last: position(broken.last) | low(shift) };
-            self.flush_broken::<L, T>(changed, tlb);
+            let changed = Span { first: position(first_broken), last: position(last_broken) | low(shift) };
+            self.flush_broken::<L, T>(changed, env.tlb);
             table.open(f, memory, |slots| self.make_present::<L>(&slots.stretch(first, last), &broken))?;
             clean_slots(f, memory, table, treated);
+            if f.way(ChangeKind::Fill) != Way::Lazy {
+                env.progress.touched.leaves::<L>(f, changed);
+            }
         }
         Ok(treated.last)
+    }
+
+    /// Flushes leaves of level `L` that have been made absent.
+    pub(crate) fn flush_broken<L: Level<Format = F>, T: Tlb>(&self, span: Span, tlb: &mut T) {
+        let mut touched = Touched::NOTHING;
+        touched.leaves::<L>(self.f, span);
+        if let Some(request) = touched.request(self.f, self.target.reach, false) {
+            tlb.flush(&request);
+        }
     }
 
     /// Makes leaves among `slots` absent that have to be changed, from the first one on. Returns how many slots were
@@ -147,10 +142,10 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
                 && Leaf::of::<L>(f, leaf, at).is_within(span)
                 && self.changes::<L>(leaf)?
             {
-                let Some(absent) = broken.absent_for::<L>(f, w) else { return Ok(number) };
+                let Some(absent) = broken.word_for::<L>(f, w, None) else { return Ok(number) };
                 match slot.replace_if(w, absent, true) {
                     Ok(()) => {
-                        broken.add::<L>(f, number, w);
+                        broken.add::<L>(f, number, w, absent);
                         break;
                     }
                     Err(now) => w = now,
@@ -178,65 +173,4 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             slot.set(changed.map_or(old, |w| E::put::<L>(f, w)));
         }
     }
-}
-
-impl<W: Word> Broken<W> {
-    const NONE: Self = Self { which: [0; BATCH / 64], count: 0, rest: None, words: [W::ZERO; FEW], last: 0 };
-
-    /// What the slot holds while the leaf word `w` is absent; none if there is no room for what it was.
-    fn absent_for<L: Level>(&self, f: L::Format, w: W) -> Option<W>
-    where
-        L::Format: Format<Word = W>,
-    {
-        let (mask, empty) = (L::payload_mask(f), L::empty(f));
-        let carried = w & mask | empty & !mask;
-        match self.rest {
-            Some(rest) if rest == w & !mask => Some(carried),
-            Some(_) => None,
-            None if self.count == 0 && can_carry::<L>(f, w) => Some(carried),
-            None if self.count < FEW => Some(empty),
-            None => None,
-        }
-    }
-
-    /// Slot `number` held `w`, and holds what `absent_for` said.
-    fn add<L: Level>(&mut self, f: L::Format, number: usize, w: W)
-    where
-        L::Format: Format<Word = W>,
-    {
-        if self.count == 0 && can_carry::<L>(f, w) {
-            self.rest = Some(w & !L::payload_mask(f));
-        }
-        if self.rest.is_none() {
-            self.words[self.count] = w;
-        }
-        self.which[number / 64] |= 1 << (number % 64);
-        self.count += 1;
-        self.last = number;
-    }
-
-    /// What the `nth` of the slots held, which holds `w` now.
-    fn word<L: Level>(&self, f: L::Format, w: W, nth: usize) -> W
-    where
-        L::Format: Format<Word = W>,
-    {
-        let mask = L::payload_mask(f);
-        self.rest.map_or_else(|| self.words[nth], |rest| w & mask | rest)
-    }
-
-    const fn has(&self, number: usize) -> bool {
-        self.which[number / 64] >> (number % 64) & 1 != 0
-    }
-
-    /// The number of the first one.
-    fn first(&self) -> Option<usize> {
-        (0..BATCH).find(|&number| self.has(number))
-    }
-}
-
-/// Whether an absent word can carry nearly all of the leaf word `w`, so that all leaves agree in the rest: in what makes
-/// them leaves.
-fn can_carry<L: Level>(f: L::Format, w: WordOf<L>) -> bool {
-    let (mask, empty) = (L::payload_mask(f), L::empty(f));
-    mask.into().count_ones() + 4 >= WordOf::<L>::BITS && L::is_absent(f, w & mask | empty & !mask)
 }

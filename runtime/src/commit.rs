@@ -1,18 +1,17 @@
 //! Making a change that has been planned, by stores.
 
 use crate::clean::clean_runs;
-use crate::edit::{Edit, Leaf};
+use crate::edit::Edit;
 use crate::error::Error;
 use crate::flush::Tlb;
 use crate::format::{Format, Level, WordOf};
 use crate::frames::Frames;
-use crate::job::{Ends, Env, Job};
+use crate::job::{Env, Job};
 use crate::lock::read_unlocked;
 use crate::memory::Memory;
 use crate::ownership::is_pinned;
 use crate::progress::Progress;
 use crate::span::{Span, index, low, slot_last};
-use crate::split::By;
 use crate::table::{Slots, Table};
 
 /// Why a commit leaves a table's slots.
@@ -21,8 +20,6 @@ enum Turn<L: Level> {
     Below(WordOf<L>),
     /// The table below the word is covered and goes.
     Unlink(WordOf<L>),
-    /// A part of the leaf has to be changed.
-    Split(Leaf<WordOf<L>>),
 }
 
 impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
@@ -59,18 +56,6 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
                     self.unlink_emptied::<L, A, T>(table, w, below, env)?;
                 }
                 Turn::Unlink(w) => self.unlink_covered::<L, A, T>(table, w, at, env)?,
-                Turn::Split(leaf) => {
-                    if !self.split_slot::<L, A, T>(table, leaf, below, (true, By::Store), env)? {
-                        // Somebody else has split it: what is there now is looked at.
-                        continue;
-                    }
-                    if E::SEES_ABSENT {
-                        // What appears are the parts; of the whole, no TLB holds anything.
-                        env.progress.touched.subtree::<L>(f, leaf.span);
-                    } else {
-                        env.progress.touched.size::<L>(f, leaf.span);
-                    }
-                }
             }
             if below.last == span.last {
                 return Ok(());
@@ -89,15 +74,6 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
     ) -> Result<(), Error> {
         let (f, shift) = (self.f, L::shift(self.f));
         let has_runs = L::leaf_sizes(f) != crate::Sizes::one(shift);
-        if has_runs && self.ends == Ends::AtOnce {
-            for at in [span.first, span.last & !low(shift)] {
-                if let Some(w) = E::sees::<L>(f, slots.get(index::<L>(f, at)))
-                    && !Leaf::of::<L>(f, w, at).is_within(span)
-                {
-                    self.take_apart::<L>(slots, Leaf::of::<L>(f, w, at), span, progress)?;
-                }
-            }
-        }
         let stretch = slots.stretch(index::<L>(f, span.first), index::<L>(f, span.last));
         // The plan has seen that there are no holes, and only in shared memory may somebody have made one.
         let all = self.refuse_holes && !M::SHARED;
@@ -125,25 +101,8 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         loop {
             let end = slot_last::<L>(f, *at);
             let is_covered = *at & low(L::shift(f)) == 0 && end <= span.last;
-            let mut w = read_unlocked::<L>(&self.target, slots, *at);
-            let mut seen = E::sees::<L>(f, w);
-            if let Some(word) = seen
-                && self.ends == Ends::AtOnce
-            {
-                let leaf = Leaf::of::<L>(f, word, *at);
-                if !leaf.is_within(span) && leaf.size_lg2 > L::shift(f) {
-                    self.take_apart::<L>(slots, leaf, span, progress)?;
-                    w = read_unlocked::<L>(&self.target, slots, *at);
-                    seen = E::sees::<L>(f, w);
-                }
-            }
-            if let Some(word) = seen
-                && !is_covered
-            {
-                if self.ends == Ends::AtOnce && self.changes::<L>(word)? {
-                    return Ok(Some(Turn::Split(Leaf::of_slot::<L>(f, word, *at))));
-                }
-            } else if L::is_table(f, w) {
+            let w = read_unlocked::<L>(&self.target, slots, *at);
+            if L::is_table(f, w) {
                 let goes = is_covered && self.unlink && !is_pinned::<L>(f, w);
                 return Ok(Some(if goes { Turn::Unlink(w) } else { Turn::Below(w) }));
             } else if is_covered && self.edit.change_one(f, &slots.slot(index::<L>(f, *at)), self.live)? {
@@ -160,6 +119,9 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
     #[inline(always)]
     pub(crate) fn changes<L: Level<Format = F>>(&self, w: WordOf<L>) -> Result<bool, Error> {
         let f = self.f;
+        if let Some(most) = self.edit.most() {
+            return Ok(L::leaf_lg2(f, w) > most);
+        }
         Ok(E::CLEARS || E::PUTS_ABSENT || E::put::<L>(f, self.edit.change::<L>(f, w)?) != E::keep::<L>(f, w))
     }
 }

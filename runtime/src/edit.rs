@@ -35,6 +35,13 @@ pub(crate) trait Edit<F: Format>: Copy {
     /// Whether it is not for every leaf word that can be changed: each is [checked](Self::check), OA and all.
     const CHECKS: bool = false;
 
+    /// lg2 of the bytes of the largest leaf that may be left in the range, if that is what the edit is about: it splits,
+    /// and changes nothing else.
+    #[inline(always)]
+    fn most(&self) -> Option<u32> {
+        None
+    }
+
     /// How the change is made in a live table.
     fn way(&self, f: F) -> Way {
         f.way(Self::KIND)
@@ -209,14 +216,5 @@ impl<W: Copy> Leaf<W> {
     /// Its part in `span`.
     pub(crate) fn part(&self, span: Span) -> Span {
         Span { first: self.span.first.max(span.first), last: self.span.last.min(span.last) }
-    }
-
-    /// The part of a leaf in the slot of `at`.
-    pub(crate) fn of_slot<L: Level>(f: L::Format, w: W, at: u64) -> Self
-    where
-        L::Format: Format<Word = W>,
-    {
-        let size_lg2 = L::shift(f);
-        Self { word: w, span: Span { first: at & !low(size_lg2), last: at | low(size_lg2) }, size_lg2 }
     }
 }

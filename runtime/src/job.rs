@@ -105,7 +105,7 @@ impl<'a, F: Format, M: Memory, E: Edit<F>> Job<'a, F, M, E> {
             refuse_holes: policy.holes == Holes::Refuse,
             refuse_partial: policy.partial == Partial::Refuse,
             unlink: E::CLEARS && policy.tables == Tables::Free && can_unlink::<L::Below>(f),
-            look_at_all: live && is_special::<E, F>(way),
+            look_at_all: live && is_special::<E, F>(way) || edit.most().is_some(),
             can_misfit: !fits_all::<L, E>(f),
             has_instruction: true,
             way,
@@ -130,7 +130,12 @@ impl<'a, F: Format, M: Memory, E: Edit<F>> Job<'a, F, M, E> {
     }
 
     /// As `plan_only`. Returns the leaves that have to be split.
-    fn plan_splits<L: Level<Format = F>>(&self, root: Table<L>, span: Span, need: &mut Need) -> Result<Split, Error> {
+    pub(crate) fn plan_splits<L: Level<Format = F>>(
+        &self,
+        root: Table<L>,
+        span: Span,
+        need: &mut Need,
+    ) -> Result<Split, Error> {
         let look_at_all = self.look_at_all || !can_say_all::<L, E>(&self.edit, self.f);
         let mut split = Split::default();
         self.memory.begin();
@@ -186,7 +191,7 @@ impl<'a, F: Format, M: Memory, E: Edit<F>> Job<'a, F, M, E> {
         span: Span,
         env: &mut Env<'_, A, T>,
     ) -> Result<(), Error> {
-        if self.ends != Ends::AtOnce && env.split.is_any() {
+        if env.split.is_any() {
             self.split_ends(root, span, env)?;
         }
         if self.is_careful() { self.commit_carefully(root, span, env) } else { self.commit(root, span, env) }
@@ -252,10 +257,7 @@ impl<'a, F: Format, M: Memory, E: Edit<F>> Job<'a, F, M, E> {
             }
             return Ok(true);
         }
-        if L::leaf_sizes(f) != crate::Sizes::one(L::shift(f))
-            && (self.ends != Ends::AtOnce || !self.target.owns_all())
-            && self.sticks_out::<L>(slots, span)
-        {
+        if L::leaf_sizes(f) != crate::Sizes::one(L::shift(f)) && self.sticks_out::<L>(slots, span) {
             return Ok(false);
         }
         // Without tables below, no change takes any.

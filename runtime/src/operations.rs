@@ -7,7 +7,6 @@ mod hide;
 mod join;
 mod populate;
 mod protect_many;
-mod records;
 mod share;
 mod split;
 mod unpin;
@@ -25,6 +24,7 @@ pub use share::SharedTable;
 pub(crate) use split::plan_split;
 
 use crate::flush::{FlushRequest, Tlb};
+use crate::records;
 
 /// Adds `more` to what has to be flushed when an operation is done.
 fn later(request: &mut Option<FlushRequest>, more: FlushRequest) {

@@ -38,7 +38,7 @@ type Descent<L> = (Span, Table<<L as Level>::Below>);
 impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
     /// Looks for what stops the change, and counts the tables that splits take.
     pub(crate) fn plan<L: Level<Format = F>>(&self, table: Table<L>, plan: &mut Plan<'_>) -> Result<(), Error> {
-        if L::IS_FLOOR {
+        if L::IS_FLOOR || self.is_small_enough::<L>() {
             return Ok(());
         }
         if !L::HAS_TABLES {
@@ -166,7 +166,8 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             self.edit.check::<L>(f, w, self.live)?;
         }
         self.check_way(va, E::KIND, self.way)?;
-        if leaf.is_within(plan.span) || plan.counted == Some(leaf.span) {
+        let is_changed_whole = self.edit.most().is_none() && leaf.is_within(plan.span);
+        if is_changed_whole || plan.counted == Some(leaf.span) {
             return Ok(());
         }
         if self.refuse_partial {
@@ -178,13 +179,10 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         }
         self.check_shared::<L>(va, &leaf)?;
         plan.counted = Some(leaf.span);
-        plan.split.add(leaf.span);
-        let part = leaf.part(plan.span);
-        if leaf.size_lg2 > L::shift(f) {
-            self.plan_apart::<L>(&leaf, part, plan.need)
-        } else {
-            self.plan_split::<L>(&leaf, part, plan.need)
+        if self.edit.most().is_none() {
+            plan.split.add(leaf.span);
         }
+        self.plan_split::<L>(&leaf, leaf.part(plan.span), plan.need)
     }
 
     /// Refuses a changed leaf word that is none any more.

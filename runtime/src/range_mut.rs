@@ -92,12 +92,6 @@ impl<F: Format> Target<F> {
         }
     }
 
-    /// Whether there is nothing else.
-    #[inline]
-    pub(crate) const fn owns_all(&self) -> bool {
-        self.own.first == 0 && self.own.last == u64::MAX
-    }
-
     /// Whether all of `span` may be changed.
     #[inline]
     pub(crate) const fn owns(&self, span: Span) -> bool {

@@ -107,7 +107,7 @@ fn where_leaves_must_not_change_their_size() {
         let flushes = Cell::new(0);
         let tlb = Callback(|request: &FlushRequest| {
             flushes.set(flushes.get() + 1);
-            assert_eq!(arena.read(slot), Some(0));
+            assert_eq!(arena.read(slot).map(|w| w & 1), Some(0));
             assert_eq!(request.range, VaRange::new(0, if lg2 == 16 { 2 * MIB } else { 0x10000 }));
         });
         let mut cx = Context::new(&arena, &arena, tlb);
@@ -119,6 +119,42 @@ fn where_leaves_must_not_change_their_size() {
         assert_eq!((found.size_lg2, found.attributes().dirty), (lg2, true));
         assert_eq!(tree.lookup(&arena, 2 * MIB - 1).unwrap().size_lg2, 16);
         assert_eq!(tree.translate(&arena, 2 * MIB - 1), Ok(Oa::new(4 * MIB - 1)));
+    }
+}
+
+/// What goes through absent does so for one flush a table, whether it becomes tables or smaller leaves of the same one.
+#[test]
+fn many_leaves_are_broken_with_one_flush() {
+    let f = three_level::Format { breaks: true, ..three_level::Format::default() };
+    for (lg2, from, flushes) in [(12, Leaves::Exactly(21), 1), (12, Leaves::Exactly(16), 4), (16, Leaves::Largest, 2)] {
+        let mut words = vec![0_u64; 64 * 512];
+        let arena = Arena::new(BASE, &mut words);
+        let frames = Checked::new(&arena);
+        let mut cx = Context::new(&arena, &frames, NoTlb);
+        let mut tree = Tree::new(&mut cx, f).unwrap();
+        let attributes = three_level::Attributes::user_data();
+        let range = VaRange::new(GIB - 4 * MIB, 8 * MIB);
+        let (start, bytes) = if from == Leaves::Exactly(21) { (0, 8 * MIB) } else { (GIB - 4 * MIB, 8 * MIB) };
+        let range = if start == 0 { VaRange::new(0, 8 * MIB) } else { range };
+        tree.map(&mut cx, VaRange::new(start, bytes), 0, &attributes, from).unwrap().flush(&mut cx);
+        tree.set_use(Use::Elsewhere);
+        let before = dump(f, &tree, &arena);
+        let root = tree.root();
+        let (seen, unknown) = (Cell::new(0), Cell::new(0));
+        let tlb = Callback(|request: &FlushRequest| {
+            seen.set(seen.get() + 1);
+            let now = f.dump(&|at| arena.read(at).unwrap(), root.get());
+            let (first, last) = (request.range.start().get(), request.range.last().get());
+            unknown.set(unknown.get() + now.leaves.iter().filter(|leaf| leaf.0 >= first && leaf.0 <= last).count());
+        });
+        let mut cx = Context::new(&arena, &frames, tlb);
+        let unflushed = tree.split(&mut cx, range, lg2).unwrap();
+        assert_eq!((seen.get(), unknown.get()), (flushes, 0), "{from:?} to 2^{lg2}");
+        let after = dump(f, &tree, &arena);
+        assert_eq!(after.segments, before.segments);
+        assert!(after.leaves.iter().all(|leaf| leaf.1 == lg2));
+        unflushed.flush(&mut Context::new(&arena, &frames, NoTlb));
+        assert_eq!(frames.out(), after.tables);
     }
 }
 

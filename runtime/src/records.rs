@@ -74,6 +74,7 @@ pub(crate) fn says_the_same<L: Level>(f: L::Format, one: WordOf<L>, other: WordO
     let mut others = fields.filter(|(_, field)| field.name != ACCESSED && field.name != DIRTY);
     others.all(|(index, _)| one.get(index) == other.get(index))
 }
+
 /// What the leaf word `w` of level `L` records.
 pub(crate) fn recorded<L: Level>(f: L::Format, w: WordOf<L>) -> (bool, bool) {
     let attributes = L::attributes(f, w, f.no_limits());

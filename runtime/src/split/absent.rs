@@ -1,0 +1,210 @@
+//! Splitting leaves that must not change their size in place: they go through absent, a batch of them with one flush.
+//!
+//! Where the format has a word for that, a leaf stays in its slot meanwhile, as one that no TLB keeps.
+
+use super::link::By;
+use crate::broken::{BATCH, Broken};
+use crate::clean::clean_slots;
+use crate::edit::{Edit, Leaf};
+use crate::error::Error;
+use crate::flush::Tlb;
+use crate::format::{ChangeKind, Format, Level, Way, WordOf};
+use crate::frames::Frames;
+use crate::job::{Env, Job};
+use crate::lock::{locked, read_unlocked};
+use crate::memory::Memory;
+use crate::pieces::fill;
+use crate::records::Recording;
+use crate::span::{Span, index, low, slot_last};
+use crate::table::{Slots, Table};
+
+/// Leaves of one table that are split together.
+struct Held<W> {
+    broken: Broken<W>,
+    /// Where the first of them starts: the first slot of the stretch.
+    first: u64,
+    /// What they translate, from the first to the last.
+    hull: Span,
+}
+
+/// What has become of a leaf that was to be held.
+enum Taken {
+    /// It is.
+    Held,
+    /// There is no room for what it was.
+    NoRoom,
+    /// There is something else now.
+    Changed,
+}
+
+impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
+    /// Splits leaves of a table by way of absent, for their parts in `span`: `leaf`, and those behind it, up to `last`, as
+    /// many as go at once. Returns where to go on, if that is not behind the last address.
+    pub(super) fn split_by_absent<L: Level<Format = F>, A: Frames, T: Tlb>(
+        &self,
+        table: Table<L>,
+        leaf: &Leaf<WordOf<L>>,
+        (last, span): (u64, Span),
+        env: &mut Env<'_, A, T>,
+    ) -> Result<Option<u64>, Error> {
+        let (f, memory, shift) = (self.f, self.memory, L::shift(self.f));
+        let mut held = Held { broken: Broken::NONE, first: leaf.span.first, hull: leaf.span };
+        let next = table.open(f, memory, |slots| self.hold(&slots, &mut held, (last, span), env))??;
+        let Some((_, last)) = held.broken.ends() else { return Ok(next) };
+        clean_slots(f, memory, table, held.hull);
+        self.flush_broken::<L, T>(held.hull, env.tlb);
+        let (mut result, mut nth) = (Ok(()), 0);
+        for number in (0..=last).filter(|&number| held.broken.has(number)) {
+            let at = held.first + ((number as u64) << shift);
+            let now = table.read(f, memory, at)?;
+            let mut leaf = Leaf::of::<L>(f, held.broken.word::<L>(f, now, nth), at);
+            nth += 1;
+            if L::is_leaf(f, now) {
+                leaf.word = Recording::of_machine::<L>(f).merge(leaf.word, now);
+            }
+            if result.is_ok() {
+                result = self.end_of_absence::<L, A, T>(table, leaf, (now, span), env);
+            } else {
+                self.put_back(table, &leaf)?;
+            }
+        }
+        clean_slots(f, memory, table, held.hull);
+        result.map(|()| next)
+    }
+
+    /// Holds what has to be split, from the start of `held` on, until there is no room for more. Returns where to go on, if
+    /// that is not behind the last address.
+    fn hold<L: Level<Format = F>, A, T>(
+        &self,
+        slots: &Slots<'_, L>,
+        held: &mut Held<WordOf<L>>,
+        (last, span): (u64, Span),
+        env: &Env<'_, A, T>,
+    ) -> Result<Option<u64>, Error> {
+        let (f, shift) = (self.f, L::shift(self.f));
+        let mut at = held.first;
+        loop {
+            let number = ((at - held.first) >> shift) as usize;
+            let w = read_unlocked::<L>(&self.target, slots, at);
+            if number >= BATCH || L::is_table(f, w) {
+                return Ok(Some(at));
+            }
+            let mut end = slot_last::<L>(f, at);
+            if let Some(leaf) = self.has_to_be_split::<L>(w, at, span, &env.split)? {
+                match self.hold_leaf(slots, &leaf, number, &mut held.broken) {
+                    Taken::Held => {}
+                    Taken::NoRoom => return Ok(Some(at)),
+                    Taken::Changed => continue,
+                }
+                held.hull.last = leaf.span.last;
+                end = leaf.span.last;
+            }
+            if end >= last {
+                return Ok(None);
+            }
+            at = end + 1;
+        }
+    }
+
+    /// Holds one leaf.
+    fn hold_leaf<L: Level<Format = F>>(
+        &self,
+        slots: &Slots<'_, L>,
+        leaf: &Leaf<WordOf<L>>,
+        number: usize,
+        broken: &mut Broken<WordOf<L>>,
+    ) -> Taken {
+        let f = self.f;
+        let (first, last) = (index::<L>(f, leaf.span.first), index::<L>(f, leaf.span.last));
+        let mut word = leaf.word;
+        let mut wanted = None;
+        if first == last {
+            let held = L::held(f, word);
+            // Whoever shares it waits.
+            let locked = if self.target.owns(leaf.span) { None } else { locked::<L>(f) };
+            wanted = locked.or((held != L::empty(f)).then_some(held));
+        }
+        let Some(mut now) = broken.word_for::<L>(f, word, wanted) else { return Taken::NoRoom };
+        if first == last {
+            if slots.exchange(first, word, now).is_err() {
+                return Taken::Changed;
+            }
+        } else {
+            // The machine may have recorded something in any of the run's words.
+            let recording = Recording::of_machine::<L>(f);
+            for slot in slots.stretch(first + 1, last).iter() {
+                word = recording.merge(word, slot.take(L::empty(f)));
+            }
+            let mut old = slots.get(first);
+            loop {
+                word = recording.merge(word, old);
+                now = broken.word_for::<L>(f, word, None).unwrap_or(now);
+                match slots.exchange(first, old, now) {
+                    Ok(()) => break,
+                    Err(changed) => old = changed,
+                }
+            }
+        }
+        broken.add::<L>(f, number, word, now);
+        Taken::Held
+    }
+
+    /// Writes what becomes of a leaf that is gone: its first slot holds `now`.
+    fn end_of_absence<L: Level<Format = F>, A: Frames, T: Tlb>(
+        &self,
+        table: Table<L>,
+        leaf: Leaf<WordOf<L>>,
+        (now, span): (WordOf<L>, Span),
+        env: &mut Env<'_, A, T>,
+    ) -> Result<(), Error> {
+        let f = self.f;
+        if f.way(ChangeKind::Fill) != Way::Lazy {
+            env.progress.touched.subtree::<L>(f, leaf.span);
+        }
+        if leaf.size_lg2 > L::shift(f) {
+            return self.run_from_absent(table, &leaf, span, env);
+        }
+        let split = self.split_slot::<L, A, T>(table, leaf, leaf.part(span), (true, By::Held(now)), env);
+        if split.is_err() {
+            self.put_back(table, &leaf)?;
+        }
+        split.map(drop)
+    }
+
+    /// Writes what becomes of a run that is gone.
+    fn run_from_absent<L: Level<Format = F>, A: Frames, T: Tlb>(
+        &self,
+        table: Table<L>,
+        leaf: &Leaf<WordOf<L>>,
+        span: Span,
+        env: &mut Env<'_, A, T>,
+    ) -> Result<(), Error> {
+        let (f, memory, cuts) = (self.f, self.memory, self.cuts::<L>(leaf, leaf.part(span)));
+        table.open(f, memory, |slots| {
+            slots.set(index::<L>(f, leaf.span.first), L::empty(f));
+            cuts.stretches().try_for_each(|stretch| self.write_stretch(&slots, leaf, stretch))
+        })??;
+        let mut result = Ok(());
+        for slot in cuts.slots() {
+            let slot = self.slot_of_run::<L>(leaf, slot)?;
+            if result.is_ok() {
+                let by = By::Held(L::empty(f));
+                result = self.split_slot::<L, A, T>(table, slot, slot.part(span), (true, by), env).map(drop);
+            }
+            if result.is_err() {
+                self.put_back(table, &slot)?;
+            }
+        }
+        result
+    }
+
+    /// Writes a leaf that is gone as it was.
+    fn put_back<L: Level<Format = F>>(&self, table: Table<L>, leaf: &Leaf<WordOf<L>>) -> Result<(), Error> {
+        let f = self.f;
+        let template = L::resize(f, leaf.word, leaf.size_lg2)?;
+        let oa = L::leaf_oa(f, leaf.word) & !low(leaf.size_lg2);
+        Ok(table.open(f, self.memory, |slots| {
+            fill(f, &slots, leaf.span, (template, leaf.size_lg2), oa, |w| E::keep::<L>(f, w));
+        })?)
+    }
+}
