@@ -42,6 +42,12 @@ pub(crate) trait Edit<F: Format>: Copy {
         None
     }
 
+    /// What the change is called when it is refused.
+    fn kind(&self, f: F) -> ChangeKind {
+        let _ = f;
+        Self::KIND
+    }
+
     /// How the change is made in a live table.
     fn way(&self, f: F) -> Way {
         f.way(Self::KIND)

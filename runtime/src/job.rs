@@ -11,7 +11,7 @@ use crate::ownership::is_foreign;
 use crate::plan::{Plan, can_say_all};
 use crate::progress::Progress;
 use crate::range_mut::Target;
-use crate::reserve::{Need, Reserve};
+use crate::reserve::{Counted, Need, Reserve};
 use crate::span::{Span, index, low, slot_last};
 use crate::table::{Slots, Table};
 use crate::unmap::{Holes, Partial, Tables};
@@ -126,7 +126,7 @@ impl<'a, F: Format, M: Memory, E: Edit<F>> Job<'a, F, M, E> {
         span: Span,
         need: &mut Need,
     ) -> Result<(), Error> {
-        self.plan_splits(root, span, need).map(drop)
+        self.plan_splits(root, span, (need, None)).map(drop)
     }
 
     /// As `plan_only`. Returns the leaves that have to be split.
@@ -134,12 +134,12 @@ impl<'a, F: Format, M: Memory, E: Edit<F>> Job<'a, F, M, E> {
         &self,
         root: Table<L>,
         span: Span,
-        need: &mut Need,
+        (need, counted): (&mut Need, Option<&mut Counted>),
     ) -> Result<Split, Error> {
         let look_at_all = self.look_at_all || !can_say_all::<L, E>(&self.edit, self.f);
         let mut split = Split::default();
         self.memory.begin();
-        Self { look_at_all, ..*self }.plan(root, &mut Plan::new(span, need, &mut split))?;
+        Self { look_at_all, ..*self }.plan(root, &mut Plan::new(span, (need, counted), &mut split))?;
         Ok(split)
     }
 
@@ -176,7 +176,7 @@ impl<'a, F: Format, M: Memory, E: Edit<F>> Job<'a, F, M, E> {
     ) -> Result<(), Error> {
         let (f, memory) = (self.f, self.memory);
         let mut need = Need::default();
-        let split = self.plan_splits(root, span, &mut need)?;
+        let split = self.plan_splits(root, span, (&mut need, None))?;
         let reserve = Reserve::take_all(f, memory, frames, &need)?;
         memory.commit();
         let mut env = Env { frames, tlb, reserve, split, progress };
@@ -262,7 +262,7 @@ impl<'a, F: Format, M: Memory, E: Edit<F>> Job<'a, F, M, E> {
         }
         // Without tables below, no change takes any.
         let (mut need, mut split) = (Need::default(), Split::default());
-        self.plan_leaves(slots, &mut Plan::new(span, &mut need, &mut split))?;
+        self.plan_leaves(slots, &mut Plan::new(span, (&mut need, None), &mut split))?;
         self.commit_leaves(slots, span, progress)?;
         Ok(true)
     }

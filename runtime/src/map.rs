@@ -81,7 +81,7 @@ impl<F: Format> Wanted<'_, F> {
         let Some(span) = target.span::<L>(self.range)? else { return Ok(()) };
         let job = Job::new::<L>(target, memory, (span, self.oa.get()), self.attributes, self.leaves)?;
         memory.begin();
-        job.plan(Table::<L>::at(target.root), span, need)
+        job.plan_all(Table::<L>::at(target.root), span, need)
     }
 }
 
@@ -307,7 +307,7 @@ impl<'a, F: Format, M: Memory> Job<'a, F, M> {
         let (f, memory) = (self.f, self.memory);
         let mut need = Need::default();
         memory.begin();
-        self.plan(root, span, &mut need)?;
+        self.plan_all(root, span, &mut need)?;
         let reserve = Reserve::take_all(f, memory, frames, &need)?;
         memory.commit();
         let mut env = Env { tlb, reserve, progress: Progress::NOTHING };

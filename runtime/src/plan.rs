@@ -7,7 +7,7 @@ use crate::job::{Ends, Job, Split};
 use crate::lock::{locked, read_unlocked};
 use crate::memory::Memory;
 use crate::ownership::{foreign_bit, is_foreign, is_pinned, pinned_bit};
-use crate::reserve::Need;
+use crate::reserve::{Counted, Need};
 use crate::span::{Span, index, low, slot_last, va};
 use crate::table::{Slots, Table};
 
@@ -17,18 +17,23 @@ pub(crate) struct Plan<'a> {
     /// The leaf whose parts have been counted last.
     counted: Option<Span>,
     need: &'a mut Need,
+    tables: Option<&'a mut Counted>,
     split: &'a mut Split,
 }
 
 impl<'a> Plan<'a> {
-    /// Nothing counted yet for `span`.
-    pub(crate) const fn new(span: Span, need: &'a mut Need, split: &'a mut Split) -> Self {
-        Self { span, counted: None, need, split }
+    /// Nothing counted yet for `span`, but what is in `need` and `tables`.
+    pub(crate) const fn new(
+        span: Span,
+        (need, tables): (&'a mut Need, Option<&'a mut Counted>),
+        split: &'a mut Split,
+    ) -> Self {
+        Self { span, counted: None, need, tables, split }
     }
 
     /// The same for a table below, which translates `span`.
-    const fn below(&mut self, span: Span) -> Plan<'_> {
-        Plan { span, counted: None, need: self.need, split: self.split }
+    fn below(&mut self, span: Span) -> Plan<'_> {
+        Plan { span, counted: None, need: self.need, tables: self.tables.as_deref_mut(), split: self.split }
     }
 }
 
@@ -165,7 +170,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             self.check_fit::<L>(va, self.edit.change::<L>(f, w)?)?;
             self.edit.check::<L>(f, w, self.live)?;
         }
-        self.check_way(va, E::KIND, self.way)?;
+        self.check_way(va, self.way, E::PUTS_ABSENT, || self.edit.kind(f))?;
         let is_changed_whole = self.edit.most().is_none() && leaf.is_within(plan.span);
         if is_changed_whole || plan.counted == Some(leaf.span) {
             return Ok(());
@@ -175,14 +180,14 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         }
         plan.need.count_split();
         if !E::SEES_ABSENT {
-            self.check_way(va, ChangeKind::Size, f.way(ChangeKind::Size))?;
+            self.check_way(va, f.way(ChangeKind::Size), false, || ChangeKind::Size)?;
         }
         self.check_shared::<L>(va, &leaf)?;
         plan.counted = Some(leaf.span);
         if self.edit.most().is_none() {
             plan.split.add(leaf.span);
         }
-        self.plan_split::<L>(&leaf, leaf.part(plan.span), plan.need)
+        self.plan_split::<L>(&leaf, leaf.part(plan.span), (plan.need, plan.tables.as_deref_mut()))
     }
 
     /// Refuses a changed leaf word that is none any more.
@@ -193,13 +198,14 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         Err(Error::Forbidden { va, level: L::NUMBER, word: changed.into() })
     }
 
-    fn check_way(&self, va: crate::Va, kind: ChangeKind, way: Way) -> Result<(), Error> {
+    /// Refuses a change of `kind` that is made in a way that does not work here. What `goes` to absent is made absent and
+    /// then flushed, whatever comes next.
+    fn check_way(&self, va: crate::Va, way: Way, goes: bool, kind: impl FnOnce() -> ChangeKind) -> Result<(), Error> {
         match way {
-            // What goes to absent is made absent and then flushed, whatever comes next.
-            Way::Break if self.live && !self.target.reach.may_break() && !(kind == E::KIND && E::PUTS_ABSENT) => {
-                Err(Error::BreakBeforeMake { va, kind })
+            Way::Break if self.live && !self.target.reach.may_break() && !goes => {
+                Err(Error::BreakBeforeMake { va, kind: kind() })
             }
-            Way::Instruction if self.live && !self.has_instruction => Err(Error::NeedsInstruction { va, kind }),
+            Way::Instruction if self.live && !self.has_instruction => Err(Error::NeedsInstruction { va, kind: kind() }),
             _ => Ok(()),
         }
     }

@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::edit::{Edit, EditAt, Policy};
 use crate::error::Error;
 use crate::flush::{Tlb, Unflushed};
-use crate::format::{ChangeKind, Format, Level, Unencodable, Way, WordOf};
+use crate::format::{Access, Attributes, Change, ChangeKind, Format, Level, Unencodable, Way, WordOf};
 use crate::frames::Frames;
 use crate::memory::Memory;
 use crate::range_mut::RangeMut;
@@ -48,6 +48,10 @@ impl Protect {
     pub const fn no_split(self) -> Self {
         Self { partial: Partial::Refuse, ..self }
     }
+
+    pub(crate) const fn policy(self) -> Policy {
+        Policy { holes: self.holes, partial: self.partial, tables: Tables::Keep }
+    }
 }
 
 impl Default for Protect {
@@ -67,6 +71,10 @@ impl<F: Format> Edit<F> for Patch<'_, F> {
     #[inline]
     fn way(&self, f: F) -> Way {
         f.way_of(self.0)
+    }
+
+    fn kind(&self, f: F) -> ChangeKind {
+        kind_of(f, self.0)
     }
 
     #[inline]
@@ -136,6 +144,41 @@ impl<F: Format> Edit<F> for Patch<'_, F> {
     }
 }
 
+/// Of what `change` does, the first thing that is as strict as all of it. If that cannot be told by names, what it would
+/// have to be.
+#[cold]
+fn kind_of<F: Format>(f: F, change: &F::Change) -> ChangeKind {
+    let way = f.way_of(change);
+    let named = (0..F::Attributes::FIELDS.len()).filter_map(|index| kind_of_attribute::<F>(change, index));
+    let others = [ChangeKind::MemoryType, ChangeKind::Global, ChangeKind::Restrict, ChangeKind::Relax];
+    named.chain(others).find(|&kind| f.way(kind) == way).unwrap_or(ChangeKind::Other)
+}
+
+/// What `change` does to an attribute, if anything.
+fn kind_of_attribute<F: Format>(change: &F::Change, index: usize) -> Option<ChangeKind> {
+    let with = |value| {
+        let mut attributes = F::Attributes::preset(true, true, true);
+        attributes.set(index, value);
+        attributes
+    };
+    let to = change.revise(&with(0)).get(index);
+    if change.revise(&with(1)).get(index) != to {
+        return None;
+    }
+    let rights = |attributes: F::Attributes| {
+        let accesses = [Access::Read, Access::Write, Access::Execute];
+        let allowed = |user| accesses.into_iter().filter(|&access| attributes.permits(access, user)).count();
+        allowed(false) + allowed(true)
+    };
+    Some(match (F::Attributes::FIELDS[index].name, rights(with(to)), rights(with(1 - to.min(1)))) {
+        ("memory_type", ..) => ChangeKind::MemoryType,
+        ("global", ..) => ChangeKind::Global,
+        (_, to, from) if to > from => ChangeKind::Relax,
+        (_, to, from) if to < from => ChangeKind::Restrict,
+        _ => ChangeKind::Other,
+    })
+}
+
 impl<F: Format> RangeMut<'_, F> {
     /// Changes what the leaves in `range` say.
     ///
@@ -151,8 +194,7 @@ impl<F: Format> RangeMut<'_, F> {
         change: &F::Change,
         policy: Protect,
     ) -> Result<Unflushed<F>, Error> {
-        let (target, place) = (self.target, Place::of_caller());
-        let policy = Policy { holes: policy.holes, partial: policy.partial, tables: Tables::Keep };
+        let (target, place, policy) = (self.target, Place::of_caller(), policy.policy());
         target.f.root(EditAt { target, place, cx, range: range.into(), edit: Patch::<F>(change), policy })
     }
 }

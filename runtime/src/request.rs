@@ -22,7 +22,7 @@ use crate::reserve::{Need, Reserve};
 use crate::span::{all_sizes, check_aligned};
 use crate::table::Table;
 use crate::tree::Tree;
-use crate::unmap::{Clear, Tables, Unmap};
+use crate::unmap::{Clear, Unmap};
 
 /// An operation on a range of VA.
 #[derive(Clone, Copy, Debug)]
@@ -229,13 +229,8 @@ impl<F: Format, M: Memory> RootVisitor<F> for PlanAt<'_, '_, F, M> {
             Request::Map { oa, attributes, leaves } => {
                 Wanted { range, oa, attributes, leaves }.plan::<L, M>(&target, memory, need)?;
             }
-            Request::Unmap(Unmap { holes, partial, tables }) => {
-                self.edit::<L, _>(Clear, Policy { holes, partial, tables }, need)?;
-            }
-            Request::Protect(change, Protect { holes, partial }) => {
-                let policy = Policy { holes, partial, tables: Tables::Keep };
-                self.edit::<L, _>(Patch::<F>(change), policy, need)?;
-            }
+            Request::Unmap(policy) => self.edit::<L, _>(Clear, policy.policy(), need)?,
+            Request::Protect(change, policy) => self.edit::<L, _>(Patch::<F>(change), policy.policy(), need)?,
             Request::Hide(policy) => self.edit::<L, _>(Hiding, policy.policy(), need)?,
             Request::Show(policy) => self.edit::<L, _>(Showing, policy.policy(), need)?,
             Request::Split(lg2) => plan_split::<L, M>(target, memory, range, lg2, need)?,

@@ -33,6 +33,19 @@ impl Need {
         *counted = counted.saturating_add(count);
     }
 
+    /// One more table of level `L`, for the slot at `first`, unless it has been counted.
+    pub(crate) fn add_once<L: Level>(&mut self, first: u64, counted: Option<&mut Counted>) {
+        if let Some(counted) = counted {
+            let table = Some((L::NUMBER, first));
+            if counted.last.contains(&table) {
+                return;
+            }
+            counted.last[counted.next] = table;
+            counted.next = (counted.next + 1) % MOST;
+        }
+        self.add::<L>(1);
+    }
+
     /// One more leaf is split.
     #[inline]
     pub(crate) const fn count_split(&mut self) {
@@ -56,6 +69,17 @@ impl Need {
     pub(crate) fn is_nothing(&self) -> bool {
         self.counts == [0; MAX_LEVELS]
     }
+}
+
+/// How many tables a [`Counted`] remembers: more than one operation takes to split the two leaves at its ends.
+const MOST: usize = 2 * MAX_LEVELS;
+
+/// The tables that have been counted last, by level and first position: operations that are planned together may split the
+/// same leaf, for which it takes one table. Of more tables than these, one may be counted twice.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counted {
+    last: [Option<(u8, u64)>; MOST],
+    next: usize,
 }
 
 /// What a table of level `L` takes.

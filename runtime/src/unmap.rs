@@ -81,6 +81,10 @@ impl Unmap {
     pub const fn keep_tables(self) -> Self {
         Self { tables: Tables::Keep, ..self }
     }
+
+    pub(crate) const fn policy(self) -> Policy {
+        Policy { holes: self.holes, partial: self.partial, tables: self.tables }
+    }
 }
 
 impl Default for Unmap {
@@ -161,9 +165,7 @@ impl<F: Format> RangeMut<'_, F> {
         range: impl Into<VaRange>,
         policy: Unmap,
     ) -> Result<Unflushed<F>, Error> {
-        let (target, place) = (self.target, Place::of_caller());
-        let Unmap { holes, partial, tables } = policy;
-        let policy = Policy { holes, partial, tables };
+        let (target, place, policy) = (self.target, Place::of_caller(), policy.policy());
         target.f.root(EditAt { target, place, cx, range: range.into(), edit: Clear, policy })
     }
 }

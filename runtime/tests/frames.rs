@@ -106,6 +106,26 @@ fn m2_the_named_owner_pays() {
     assert_eq!(arena.frames(), 0);
 }
 
+/// What is not handed out has never been taken: a source that has nothing left, and an operation that is refused for it.
+#[test]
+fn frames_that_there_were_none_of_are_not_counted() {
+    let mut words = vec![0_u64; 16 * 512];
+    let arena = Arena::new(1 << 24, &mut words);
+    let checked = Checked::new(&arena);
+    let mut tally = Tally::new();
+    let mut cx = Context::new(&arena, Accounted::new(&checked, &mut tally), NoTlb);
+    let mut tree = Tree::new(&mut cx, four_level::Format {}).expect("a root");
+    checked.left.set(2);
+    let data = four_level::Attributes::default();
+    assert_eq!(tree.map(&mut cx, 0..0x1000_u64, 0, &data, Leaves::Largest).unwrap_err(), Error::OutOfFrames);
+    // The two that it did get went back; the third one never was.
+    let counts = |tally: &Tally| [3, 2, 1, 0].map(|level| (tally.taken(level), tally.returned(level)));
+    assert_eq!(counts(cx.frames.owner()), [(1, 0), (1, 1), (1, 1), (0, 0)]);
+    assert_eq!(cx.frames.owner().bytes(), 4096);
+    tree.free(&mut cx).expect("the arena has every table");
+    assert!(tally.is_balanced());
+}
+
 /// The charge is taken back when the frame goes back, and not when its table is unlinked.
 #[test]
 fn a_table_is_paid_for_until_it_is_flushed() {

@@ -9,7 +9,7 @@ use std::convert::Infallible;
 
 use ptgen::{
     Applied, Apply, Arena, Attributes as _, Cause, ChangeKind, Context, Error, Exchange, FlushRequest, Harvest, Join,
-    Leaves, Memory, MemoryError, NoTlb, Oa, Pin, Tlb, Tree, Unmap, Word,
+    Leaves, Memory, MemoryError, NoTlb, Oa, Pin, Protect, Tlb, Tree, Unmap, Word,
 };
 use support::oracle::{Dump, Known};
 use support::three_level::{Attributes, Change, Format};
@@ -91,6 +91,13 @@ fn no_instruction() {
             assert!(stopped.unflushed.is_empty());
         } else {
             refused(tree.split(&mut cx, 0..PAGE, 12).unwrap_err(), ChangeKind::Size);
+        }
+        for (change, kind) in [
+            (Change::write(false), ChangeKind::Restrict),
+            (Change { execute: Some(true), ..Change::default() }, ChangeKind::Relax),
+            (Change { page_type: Some(1), ..Change::default() }, ChangeKind::MemoryType),
+        ] {
+            refused(tree.protect(&mut cx, 0..2 * MIB, &change, Protect::mapped()).unwrap_err(), kind);
         }
         refused(tree.harvest(&mut cx, 0..PAGE, Harvest::accessed(), |_, _| ()).unwrap_err(), ChangeKind::Other);
         assert_eq!(dump(exchanging(), &tree, &arena), before);

@@ -8,8 +8,8 @@ use std::cell::RefCell;
 
 use ptgen::{
     Arena, Attributes as _, Callback, ChangeKind, Context, Error, FaultKind, Flow, FlushRequest, Format as _,
-    Frames as _, Holes, Leaves, NoFrames, NoTlb, Oa, Protect, Sizes, TableShape, Tree, Unencodable, Unmap, Use, Va,
-    VaRange, Visit, WithoutTables,
+    Frames as _, Holes, Leaves, NoFrames, NoTlb, Oa, Protect, Request, Sizes, TableShape, Tree, Unencodable, Unmap,
+    Use, Va, VaRange, Visit, WithoutTables,
 };
 use support::memory::Checked;
 use support::{four_level, odd, three_level};
@@ -273,8 +273,13 @@ fn what_is_in_the_way() {
     assert_eq!(refused, Error::Occupied { va: Va::new(0x4000) });
     assert_eq!(sizes(&tree, &arena, VaRange::new(0, GIB)), [(0x4000, 12)]);
     // Largest leaves go around a table that is there.
-    let refused = tree.map(&mut cx, 0..2 * MIB, 0, &data(), Leaves::Exactly(21)).unwrap_err();
-    assert_eq!(refused, Error::Occupied { va: Va::new(0) });
+    // Where a table is in the way, what is in it is named, and only what is in the range.
+    for leaves in [Leaves::Exactly(21), Leaves::Exactly(30)] {
+        let refused = tree.map(&mut cx, 0..GIB, 0, &data(), leaves).unwrap_err();
+        assert_eq!(refused, Error::Occupied { va: Va::new(0x4000) });
+    }
+    let request = Request::Map { oa: 0.into(), attributes: &data(), leaves: Leaves::Exactly(21) };
+    assert_eq!(tree.plan(&arena, 0..2 * MIB, &request), Err(Error::Occupied { va: Va::new(0x4000) }));
     tree.map(&mut cx, 0..0x4000, 0, &data(), Leaves::Largest).unwrap().flush(&mut cx);
     tree.map(&mut cx, 0x5000..4 * MIB, 0x5000, &data(), Leaves::Largest).unwrap().flush(&mut cx);
     let leaves = sizes(&tree, &arena, VaRange::new(0, 4 * MIB));
@@ -470,7 +475,7 @@ fn break_before_make() {
     assert_eq!(tree.unmap(&mut cx, 4 * MIB..4 * MIB + 4 * KIB, Unmap::mapped()).unwrap_err(), size(run));
     let all = 0..4 * MIB + 64 * KIB;
     let error = tree.protect(&mut cx, all.clone(), &device, Protect::mapped()).unwrap_err();
-    assert!(matches!(error, Error::BreakBeforeMake { va, .. } if va == Va::new(0)));
+    assert_eq!(error, Error::BreakBeforeMake { va: Va::new(0), kind: ChangeKind::MemoryType });
     // Where nothing changes, nothing is broken.
     let cached = three_level::Change { page_type: Some(0), ..Default::default() };
     tree.protect(&mut cx, all.clone(), &cached, Protect::mapped()).unwrap().flush(&mut cx);

@@ -109,8 +109,8 @@ fn all_or_nothing() {
     frames.left.set(0);
     assert_eq!(tree.protect_each(&mut cx, &[first, alias], Protect::mapped()).unwrap_err(), Error::OutOfFrames);
     assert_eq!((dump(Format::default(), &tree, &arena), frames.out()), (before.clone(), out));
-    // Two parts of one leaf: each could need the tables, one gets them.
-    frames.left.set(usize::MAX);
+    // Two parts of one leaf take one table.
+    frames.left.set(1);
     let mut cx = Context::new(&arena, &frames, NoTlb);
     let parts = [3, 9].map(|page| (VaRange::new(DIRECT + page * PAGE, PAGE), change));
     tree.protect_each(&mut cx, &parts, Protect::mapped()).unwrap().flush(&mut cx);
@@ -118,6 +118,31 @@ fn all_or_nothing() {
     let found = dump(Format::default(), &tree, &arena);
     assert_eq!(found.segments.iter().filter(|s| !s.attributes.write).count(), 2);
     assert!(tree.protect_each(&mut cx, &[], Protect::mapped()).unwrap().is_empty());
+}
+
+/// Parts of one leaf take the tables that it is split into once, whichever levels these are of.
+#[test]
+fn tables_are_taken_once() {
+    let parts = |pages: &[u64]| -> Vec<(VaRange, Change)> {
+        pages.iter().map(|page| (VaRange::new(GIB + page * PAGE, PAGE), Change::write(false))).collect()
+    };
+    for (pages, tables) in [(&[7, 8][..], 2), (&[9, 7, 8], 2), (&[511, 512], 3), (&[1, 600, 601, 3, 70_000], 4)] {
+        let mut words = vec![0_u64; 32 * 512];
+        let arena = Arena::new(BASE, &mut words);
+        let frames = Checked::new(&arena);
+        let mut cx = Context::new(&arena, &frames, NoTlb);
+        let mut tree = Tree::new(&mut cx, Format::default()).unwrap();
+        tree.map(&mut cx, GIB..2 * GIB, GIB, &data(), Leaves::Largest).unwrap().flush(&mut cx);
+        frames.left.set(tables - 1);
+        assert_eq!(tree.protect_each(&mut cx, &parts(pages), Protect::mapped()).unwrap_err(), Error::OutOfFrames);
+        assert_eq!(frames.out(), 2);
+        frames.left.set(tables);
+        tree.protect_each(&mut cx, &parts(pages), Protect::mapped()).unwrap().flush(&mut cx);
+        assert_eq!((frames.left.get(), frames.out()), (0, 2 + tables));
+        let found = dump(Format::default(), &tree, &arena);
+        let read_only = found.segments.iter().filter(|s| !s.attributes.write).map(|s| (s.last + 1 - s.start) / PAGE);
+        assert_eq!(read_only.sum::<u64>(), pages.len() as u64);
+    }
 }
 
 /// What a rule forbids is left alone and reported, and leaves are split where it changes its mind.

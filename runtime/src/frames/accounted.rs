@@ -13,8 +13,13 @@ pub trait Charge {
     /// Charges a frame of this shape. Returns whether the owner may have it; if not, nothing is charged.
     fn charge(&mut self, shape: TableShape) -> bool;
 
-    /// Takes the charge for a frame of this shape back.
+    /// Takes the charge for a frame of this shape back: the frame has been given back.
     fn uncharge(&mut self, shape: TableShape);
+
+    /// Takes the charge for a frame of this shape back that was never handed out: there was none.
+    fn revoke(&mut self, shape: TableShape) {
+        self.uncharge(shape);
+    }
 }
 
 impl<C: Charge + ?Sized> Charge for &mut C {
@@ -24,6 +29,10 @@ impl<C: Charge + ?Sized> Charge for &mut C {
 
     fn uncharge(&mut self, shape: TableShape) {
         (**self).uncharge(shape);
+    }
+
+    fn revoke(&mut self, shape: TableShape) {
+        (**self).revoke(shape);
     }
 }
 
@@ -74,7 +83,7 @@ unsafe impl<A: Frames, C: Charge> Frames for Accounted<A, C> {
         }
         let frame = self.frames.allocate(shape);
         if frame.is_none() {
-            self.owner.uncharge(shape);
+            self.owner.revoke(shape);
         }
         frame
     }

@@ -134,4 +134,12 @@ impl Charge for Tally {
             self.bytes = self.bytes.saturating_sub(1_u64.checked_shl(shape.bytes_lg2).unwrap_or(0));
         }
     }
+
+    /// As if it had not been charged.
+    fn revoke(&mut self, shape: TableShape) {
+        if let Some(taken) = self.taken.get_mut(usize::from(shape.level)) {
+            *taken = taken.saturating_sub(1);
+            self.bytes = self.bytes.saturating_sub(1_u64.checked_shl(shape.bytes_lg2).unwrap_or(0));
+        }
+    }
 }

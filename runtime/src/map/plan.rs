@@ -4,12 +4,59 @@ use super::{Job, Step, Turn, occupied};
 use crate::error::Error;
 use crate::format::{Format, Level};
 use crate::memory::Memory;
+use crate::ownership::is_foreign;
 use crate::pieces::piece;
 use crate::reserve::Need;
-use crate::span::{Span, index, low, slot_last};
+use crate::span::{Span, index, low, slot_last, va};
 use crate::table::{Slots, Table};
 
 impl<F: Format, M: Memory> Job<'_, F, M> {
+    /// Checks that all of the span is free, and counts the tables that it takes. If it is not, says what is the first thing
+    /// in the way.
+    pub(super) fn plan_all<L: Level<Format = F>>(
+        &self,
+        root: Table<L>,
+        span: Span,
+        need: &mut Need,
+    ) -> Result<(), Error> {
+        self.plan(root, span, need).map_err(|error| match error {
+            // That may be a table, in which something is.
+            Error::Occupied { .. } => match self.first_in_the_way(root, span) {
+                Ok(Some(at)) => Error::Occupied { va: va(self.f, at) },
+                Ok(None) | Err(_) => error,
+            },
+            error => error,
+        })
+    }
+
+    /// The first position in `span` where there is a leaf, or an absent word that carries something. Foreign tables are not
+    /// looked into.
+    #[cold]
+    fn first_in_the_way<L: Level<Format = F>>(&self, table: Table<L>, span: Span) -> Result<Option<u64>, Error> {
+        let f = self.f;
+        let mut next = Some(span.first).filter(|_| !L::IS_FLOOR);
+        while let Some(first) = next {
+            let found = table.open(f, self.memory, |slots| {
+                let stretch = slots.stretch(index::<L>(f, first), index::<L>(f, span.last));
+                let number = stretch.find(|w| !L::is_empty(f, w))?;
+                Some((number, stretch.get_acquire(number)))
+            })?;
+            let Some((number, w)) = found else { return Ok(None) };
+            let at = if number == 0 { first } else { (first & !low(L::shift(f))) + ((number as u64) << L::shift(f)) };
+            let end = slot_last::<L>(f, at).min(span.last);
+            if !L::is_table(f, w) {
+                return Ok(Some(at));
+            }
+            if !is_foreign::<L>(f, w)
+                && let Some(at) = self.first_in_the_way(Table::below::<L>(f, w), Span { first: at, last: end })?
+            {
+                return Ok(Some(at));
+            }
+            next = (end < span.last).then(|| end + 1);
+        }
+        Ok(None)
+    }
+
     /// Checks that the span is free, and counts the tables that it takes.
     pub(super) fn plan<L: Level<Format = F>>(&self, table: Table<L>, span: Span, need: &mut Need) -> Result<(), Error> {
         if L::IS_FLOOR {

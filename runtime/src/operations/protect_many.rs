@@ -7,7 +7,7 @@ use super::super::protect::{Patch, Protect};
 use crate::address::{Va, VaRange};
 use crate::alarm::Place;
 use crate::context::Context;
-use crate::edit::{Edit, Policy};
+use crate::edit::Edit;
 use crate::error::Error;
 use crate::flush::{Tlb, Unflushed};
 use crate::format::{Format, Level, RootVisitor, Way};
@@ -17,10 +17,9 @@ use crate::memory::Memory;
 use crate::progress::Progress;
 use crate::range_mut::{RangeMut, Target};
 use crate::reservation::Reservation;
-use crate::reserve::{Need, Reserve};
+use crate::reserve::{Counted, Need, Reserve};
 use crate::span::{Span, all_sizes, check_aligned, low, va, va_range};
 use crate::table::Table;
-use crate::unmap::Tables;
 
 /// What a rule says about a VA and those that follow it.
 ///
@@ -83,31 +82,29 @@ impl<F: Format> RangeMut<'_, F> {
     }
 }
 
-const fn edit_policy(policy: Protect) -> Policy {
-    Policy { holes: policy.holes, partial: policy.partial, tables: Tables::Keep }
-}
-
 /// Changes that are made together.
 struct Together<'a, F: Format, M> {
     target: Target<F>,
     memory: &'a M,
     policy: Protect,
     need: Need,
+    counted: Counted,
     unflushed: Unflushed<F>,
     place: Place,
 }
 
 impl<'a, F: Format, M: Memory> Together<'a, F, M> {
     fn new(target: Target<F>, memory: &'a M, policy: Protect, place: Place) -> Self {
-        Self { target, memory, policy, need: Need::default(), unflushed: Unflushed::nothing(target.f), place }
+        let (need, counted) = (Need::default(), Counted::default());
+        Self { target, memory, policy, need, counted, unflushed: Unflushed::nothing(target.f), place }
     }
 
     /// Plans the change of `span`.
     fn plan<L: Level<Format = F>, T: Tlb>(&mut self, change: &F::Change, span: Span) -> Result<(), Error> {
         check_aligned(self.target.f, span, all_sizes::<L>(self.target.f).smallest().unwrap_or(0))?;
-        let job = Job::new::<L>(&self.target, self.memory, Patch::<F>(change), edit_policy(self.policy));
+        let job = Job::new::<L>(&self.target, self.memory, Patch::<F>(change), self.policy.policy());
         let job = job.with_instruction(T::EXCHANGES);
-        job.plan_only(Table::<L>::at(self.target.root), span, &mut self.need)
+        job.plan_splits(Table::<L>::at(self.target.root), span, (&mut self.need, Some(&mut self.counted))).map(drop)
     }
 
     /// Takes the frames for all that has been planned.
@@ -127,7 +124,7 @@ impl<'a, F: Format, M: Memory> Together<'a, F, M> {
         let Target { f, root, reach, .. } = self.target;
         let edit = Patch::<F>(change);
         let is_lazy = Edit::<F>::way(&edit, f) == Way::Lazy;
-        let job = Job::new::<L>(&self.target, self.memory, edit, edit_policy(self.policy));
+        let job = Job::new::<L>(&self.target, self.memory, edit, self.policy.policy());
         let job = job.with_instruction(T::EXCHANGES);
         match job.run(Table::<L>::at(root), span, frames, tlb) {
             Ok(Progress { garbage, touched }) => {

@@ -115,7 +115,7 @@ pub(super) fn split_span<L: Level, M: Memory, A: Frames, T: Tlb>(
     let Context { memory, frames, tlb } = cx;
     let (job, root) = (job::<L, M, T>(target, memory, lg2)?, Table::<L>::at(target.root));
     let (mut need, mut progress) = (Need::default(), Progress::NOTHING);
-    let split = job.plan_splits(root, span, &mut need)?;
+    let split = job.plan_splits(root, span, (&mut need, None))?;
     let reserve = Reserve::take_all(f, &*memory, frames, &need)?;
     memory.commit();
     let mut env = Env { frames, tlb, reserve, split, progress: &mut progress };

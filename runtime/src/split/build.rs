@@ -10,7 +10,7 @@ use crate::format::{Format, Level, Sizes, Unencodable, WordOf};
 use crate::job::Job;
 use crate::memory::Memory;
 use crate::pieces::{fill_new, piece};
-use crate::reserve::{Need, Reserve};
+use crate::reserve::{Counted, Need, Reserve};
 use crate::span::{Span, index, low, va};
 use crate::table::NewTable;
 
@@ -30,10 +30,10 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         &self,
         leaf: &Leaf<WordOf<L>>,
         part: Span,
-        need: &mut Need,
+        (need, mut counted): (&mut Need, Option<&mut Counted>),
     ) -> Result<(), Error> {
         if leaf.size_lg2 == L::shift(self.f) {
-            return self.plan_slot::<L>(leaf, part, need);
+            return self.plan_slot::<L>(leaf, part, (need, counted));
         }
         let cuts = self.cuts::<L>(leaf, part);
         for stretch in cuts.stretches() {
@@ -41,7 +41,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         }
         for slot in cuts.slots() {
             let slot = self.slot_of_run::<L>(leaf, slot)?;
-            self.plan_slot::<L>(&slot, slot.part(part), need)?;
+            self.plan_slot::<L>(&slot, slot.part(part), (need, counted.as_deref_mut()))?;
         }
         Ok(())
     }
@@ -51,12 +51,12 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         &self,
         leaf: &Leaf<WordOf<L>>,
         part: Span,
-        need: &mut Need,
+        (need, mut counted): (&mut Need, Option<&mut Counted>),
     ) -> Result<(), Error> {
         if !L::HAS_TABLES {
             return Err(whole_leaf(self.f, leaf));
         }
-        need.add::<L::Below>(1);
+        need.add_once::<L::Below>(leaf.span.first, counted.as_deref_mut());
         let cuts = self.cuts::<L::Below>(leaf, part);
         for stretch in cuts.stretches() {
             if stretch.fate == Fate::Kept || stretch.fate == Fate::Changed && !E::CLEARS {
@@ -65,7 +65,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         }
         for slot in cuts.slots() {
             let slot = self.slot_below::<L>(leaf, slot)?;
-            self.plan_slot::<L::Below>(&slot, slot.part(part), need)?;
+            self.plan_slot::<L::Below>(&slot, slot.part(part), (need, counted.as_deref_mut()))?;
         }
         Ok(())
     }

@@ -60,7 +60,7 @@ fn refuse<P: PageTable>(machine: &mut Machine<'_, P>, area: &Area, to: u64) {
     let words = machine.words();
     let other = change::<P>(&[("memory_type", to)]);
     let result = machine.run(Vec::new(), |table, cx| table.protect(cx, area.range(), &other, Protect::mapped()));
-    let refused = matches!(result, Err(Error::BreakBeforeMake { .. }));
+    let refused = matches!(result, Err(Error::BreakBeforeMake { kind: ChangeKind::MemoryType, .. }));
     assert!(refused, "{}: expected a refusal, found {result:?}", P::Format::NAME);
     assert_words(machine, &words);
 }
