@@ -72,9 +72,14 @@ impl<W: Word> Broken<W> {
         self.which[number / 64] >> (number % 64) & 1 != 0
     }
 
+    /// The numbers of all of them, counted.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = (usize, usize)> {
+        (0..BATCH).filter(|&number| self.has(number)).enumerate()
+    }
+
     /// The numbers of the first and the last one, if there are any.
     pub(crate) fn ends(&self) -> Option<(usize, usize)> {
-        let first = (0..BATCH).find(|&number| self.has(number))?;
+        let (_, first) = self.numbers().next()?;
         Some((first, self.last))
     }
 }

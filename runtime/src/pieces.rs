@@ -1,6 +1,7 @@
 //! How a span is made of leaves: the arithmetic that plan and commit share.
 
-use crate::format::{Level, Sizes, WordOf};
+use crate::edit::Leaf;
+use crate::format::{Level, Sizes, Unencodable, WordOf};
 use crate::span::{Span, index, length_lg2, low};
 use crate::table::{NewSlots, Slots};
 
@@ -101,4 +102,17 @@ pub(crate) fn fill<L: Level>(
         let words = words::<L>(f, template, size, oa);
         stretch.set_all(|number| put(words(number)));
     }
+}
+
+/// Fills the slots of `leaf`, a run or a leaf of one slot, with what `put` makes of its words.
+pub(crate) fn fill_leaf<L: Level>(
+    f: L::Format,
+    slots: &Slots<'_, L>,
+    leaf: &Leaf<WordOf<L>>,
+    put: impl Fn(WordOf<L>) -> WordOf<L>,
+) -> Result<(), Unencodable> {
+    let template = L::resize(f, leaf.word, leaf.size_lg2)?;
+    let oa = L::leaf_oa(f, leaf.word) & !low(leaf.size_lg2);
+    fill(f, slots, leaf.span, (template, leaf.size_lg2), oa, put);
+    Ok(())
 }

@@ -14,7 +14,8 @@
 //! all is recorded, there is nothing to read.
 //!
 //! **Where it has to go through absent**, the slot is emptied and flushed. After that no walker can reach the table, its
-//! words are final, and the leaf is made of them. Runs have no table: each word is exchanged for an empty one, and what
+//! words are final, and the leaf is made of them. Where the format has a word for that, the slot holds the leaf as one that
+//! no TLB keeps instead, and what is recorded in that is kept as well. Runs have no table: each word is exchanged for an empty one, and what
 //! was in it last is what counts.
 //!
 //! What a TLB holds of the leaves that are joined has to be what their words say: a change of them that asks for a flush
@@ -44,7 +45,7 @@ use crate::span::{Span, all_sizes, check_aligned, index, low, slot_last, va, va_
 use crate::table::Table;
 use crate::translate::Mapping;
 use crate::word::Word;
-use settle::{Batch, Pending};
+use settle::{Batch, Has, Pending};
 use uniform::Gather;
 
 /// Which leaves are joined.
@@ -405,7 +406,11 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
         if self.pending.is_full() {
             self.settle()?;
         }
-        let new = if breaks { L::empty(f) } else { leaf };
+        let (new, slot_has) = match L::held(f, leaf) {
+            _ if !breaks => (leaf, Has::Leaf),
+            held if !C::ASKS && held != L::empty(f) => (held, Has::Held(leaf)),
+            _ => (L::empty(f), Has::Nothing),
+        };
         if live && way == Way::Instruction {
             exchange_table(f, (table, slot.first), w, new, kind, self.tlb)?;
         } else {
@@ -414,7 +419,7 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
         clean_slots(f, self.memory, table, slot);
         let sizes = all_sizes::<L::Below>(f).or(Sizes::one(L::shift(f)));
         let (range, word) = (va_range(f, slot.first, slot.last), w);
-        self.pending.push(Pending { table: table.address(), level: L::NUMBER, slot, word, breaks }, range, sizes);
+        self.pending.push(Pending { table: table.address(), level: L::NUMBER, slot, word, slot_has }, range, sizes);
         Ok(())
     }
 

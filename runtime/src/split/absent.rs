@@ -13,9 +13,9 @@ use crate::frames::Frames;
 use crate::job::{Env, Job};
 use crate::lock::{locked, read_unlocked};
 use crate::memory::Memory;
-use crate::pieces::fill;
+use crate::pieces::fill_leaf;
 use crate::records::Recording;
-use crate::span::{Span, index, low, slot_last};
+use crate::span::{Span, index, slot_last};
 use crate::table::{Slots, Table};
 
 /// Leaves of one table that are split together.
@@ -50,15 +50,16 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         let (f, memory, shift) = (self.f, self.memory, L::shift(self.f));
         let mut held = Held { broken: Broken::NONE, first: leaf.span.first, hull: leaf.span };
         let next = table.open(f, memory, |slots| self.hold(&slots, &mut held, (last, span), env))??;
-        let Some((_, last)) = held.broken.ends() else { return Ok(next) };
+        if held.broken.ends().is_none() {
+            return Ok(next);
+        }
         clean_slots(f, memory, table, held.hull);
         self.flush_broken::<L, T>(held.hull, env.tlb);
-        let (mut result, mut nth) = (Ok(()), 0);
-        for number in (0..=last).filter(|&number| held.broken.has(number)) {
+        let mut result = Ok(());
+        for (nth, number) in held.broken.numbers() {
             let at = held.first + ((number as u64) << shift);
             let now = table.read(f, memory, at)?;
             let mut leaf = Leaf::of::<L>(f, held.broken.word::<L>(f, now, nth), at);
-            nth += 1;
             if L::is_leaf(f, now) {
                 leaf.word = Recording::of_machine::<L>(f).merge(leaf.word, now);
             }
@@ -201,10 +202,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
     /// Writes a leaf that is gone as it was.
     fn put_back<L: Level<Format = F>>(&self, table: Table<L>, leaf: &Leaf<WordOf<L>>) -> Result<(), Error> {
         let f = self.f;
-        let template = L::resize(f, leaf.word, leaf.size_lg2)?;
-        let oa = L::leaf_oa(f, leaf.word) & !low(leaf.size_lg2);
-        Ok(table.open(f, self.memory, |slots| {
-            fill(f, &slots, leaf.span, (template, leaf.size_lg2), oa, |w| E::keep::<L>(f, w));
-        })?)
+        table.open(f, self.memory, |slots| fill_leaf(f, &slots, leaf, |w| E::keep::<L>(f, w)))??;
+        Ok(())
     }
 }

@@ -1,17 +1,34 @@
 //! Joining leaves of one table into runs.
+//!
+//! Where that goes by way of absent, runs that are near to each other go together, with one flush: what becomes of them is
+//! kept until then.
 
 use super::super::records::Recording;
 use super::uniform::{Gather, Uniform};
 use super::{Ask, Job};
+use crate::broken::{BATCH, Broken};
 use crate::clean::clean_slots;
+use crate::edit::Leaf;
 use crate::error::Error;
 use crate::flush::Tlb;
 use crate::format::{ChangeKind, Format, Level, Sizes, Way, WordOf};
 use crate::memory::Memory;
-use crate::pieces::fill;
+use crate::pieces::{fill, fill_leaf};
 use crate::span::{Span, index, low, va, va_range};
 use crate::table::{Slots, Table};
 use crate::word::Word;
+
+/// Runs of one table whose slots are empty.
+struct Gone<W> {
+    /// The words of the leaves that are to be made.
+    broken: Broken<W>,
+    /// What they translate, from the first to the last; none if there are none.
+    hull: Option<Span>,
+}
+
+impl<W: Word> Gone<W> {
+    const NONE: Self = Self { broken: Broken::NONE, hull: None };
+}
 
 impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
     /// Makes runs of the leaves in `span` of a table.
@@ -26,7 +43,10 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
         }
         // A leaf that is to be part of a run has to stand in its slot, and be alone there.
         self.settle()?;
-        self.groups(table, span, size, sizes)
+        let mut gone = Gone::NONE;
+        let result = self.groups(table, span, (size, sizes), &mut gone);
+        self.bring_back(table, &mut gone)?;
+        result
     }
 
     /// Makes runs of `2^size` bytes and less of the leaves in `span`.
@@ -34,17 +54,17 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
         &mut self,
         table: Table<L>,
         span: Span,
-        size: u32,
-        sizes: Sizes,
+        (size, sizes): (u32, Sizes),
+        gone: &mut Gone<WordOf<L>>,
     ) -> Result<(), Error> {
         let mut first = span.first & !low(size);
         loop {
             let group = Span { first, last: first | low(size) };
-            if !self.group(table, group, size)?
+            if !self.group(table, group, size, gone)?
                 && let Some(smaller) = sizes.largest_up_to(size - 1)
             {
                 let part = Span { first: first.max(span.first), last: group.last.min(span.last) };
-                self.groups(table, part, smaller, sizes)?;
+                self.groups(table, part, (smaller, sizes), gone)?;
             }
             if group.last >= span.last {
                 return Ok(());
@@ -54,7 +74,13 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
     }
 
     /// Makes one run of all that is in `group`, if that can be. Returns whether it is one.
-    fn group<L: Level<Format = F>>(&mut self, table: Table<L>, group: Span, size: u32) -> Result<bool, Error> {
+    fn group<L: Level<Format = F>>(
+        &mut self,
+        table: Table<L>,
+        group: Span,
+        size: u32,
+        gone: &mut Gone<WordOf<L>>,
+    ) -> Result<bool, Error> {
         let (f, reach) = (self.target.f, self.target.reach);
         if !self.target.owns(group) {
             return Ok(false);
@@ -76,7 +102,7 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
             return Ok(true);
         }
         if breaks {
-            self.break_group(table, group, (template, size), oa)?;
+            self.break_group(table, Leaf { word: L::leaf(f, template, size, oa), span: group, size_lg2: size }, gone)?;
         } else {
             let live = reach.is_live();
             table.open(f, self.memory, |slots| {
@@ -115,25 +141,51 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
         leaves.end().map_or(Found::Nothing, Found::Leaves)
     }
 
-    /// Writes a run by way of absent.
+    /// Empties the slots of a run that is to be made: `run`, with what the machine has recorded besides.
     fn break_group<L: Level<Format = F>>(
         &mut self,
         table: Table<L>,
-        group: Span,
-        (template, size): (WordOf<L>, u32),
-        oa: u64,
+        mut run: Leaf<WordOf<L>>,
+        gone: &mut Gone<WordOf<L>>,
     ) -> Result<(), Error> {
-        let Self { target, memory, .. } = *self;
-        let (f, reach) = (target.f, target.reach);
-        let (range, sizes) = (va_range(f, group.first, group.last), L::leaf_sizes(f).up_to(size));
+        let (f, memory) = (self.target.f, self.memory);
+        let Span { first, last } = run.span;
+        let number = |gone: &Gone<_>| (first - gone.hull.map_or(first, |hull| hull.first)) >> L::shift(f);
+        let has_room = number(gone) < BATCH as u64 && gone.broken.word_for::<L>(f, run.word, None).is_some();
+        if !has_room {
+            self.bring_back(table, gone)?;
+        }
+        let number = number(gone);
         let recording = Recording::of_machine::<L>(f);
-        let template = table.open(f, memory, |slots| {
-            let run = slots.stretch(index::<L>(f, group.first), index::<L>(f, group.last));
-            run.iter().fold(template, |template, slot| recording.merge(template, slot.take(L::empty(f))))
+        table.open(f, memory, |slots| {
+            let slots = slots.stretch(index::<L>(f, first), index::<L>(f, last));
+            let taken = slots.iter().map(|slot| slot.take(L::empty(f)));
+            run.word = taken.fold(run.word, |word, taken| recording.merge(word, taken));
+            // There is room, for what the machine records is carried, or there would be none for any of it.
+            let now = gone.broken.word_for::<L>(f, run.word, None).unwrap_or(L::empty(f));
+            slots.set(0, now);
+            gone.broken.add::<L>(f, number as usize, run.word, now);
         })?;
-        clean_slots(f, memory, table, group);
+        clean_slots(f, memory, table, run.span);
+        gone.hull = Some(Span { first: gone.hull.map_or(first, |hull| hull.first), last });
+        Ok(())
+    }
+
+    /// Flushes, and writes the runs whose slots are empty.
+    fn bring_back<L: Level<Format = F>>(&mut self, table: Table<L>, gone: &mut Gone<WordOf<L>>) -> Result<(), Error> {
+        let Gone { broken, hull: Some(hull) } = core::mem::replace(gone, Gone::NONE) else { return Ok(()) };
+        let (f, reach, memory) = (self.target.f, self.target.reach, self.memory);
+        let (range, sizes) = (va_range(f, hull.first, hull.last), L::leaf_sizes(f));
         self.tlb.flush(&reach.request(f, range, sizes, false));
-        table.open(f, memory, |slots| fill(f, &slots, group, (template, size), oa, |w| w))?;
+        table.open(f, memory, |slots| {
+            for (nth, number) in broken.numbers() {
+                let at = hull.first + ((number as u64) << L::shift(f));
+                let word = broken.word::<L>(f, slots.get(index::<L>(f, at)), nth);
+                fill_leaf(f, &slots, &Leaf::of::<L>(f, word, at), |w| w)?;
+            }
+            Ok::<(), Error>(())
+        })??;
+        clean_slots(f, memory, table, hull);
         if f.way(ChangeKind::Fill) != Way::Lazy {
             self.flush_later(range, sizes, false);
         }

@@ -25,8 +25,19 @@ pub(super) struct Pending<W> {
     pub(super) slot: Span,
     /// The word that pointed to it.
     pub(super) word: W,
-    /// Whether the slot is empty. If not, it has the leaf.
-    pub(super) breaks: bool,
+    /// What its slot holds.
+    pub(super) slot_has: Has<W>,
+}
+
+/// What a slot holds between the unlinking of a table and the flush.
+#[derive(Clone, Copy)]
+pub(super) enum Has<W> {
+    /// The leaf.
+    Leaf,
+    /// Nothing.
+    Nothing,
+    /// A word that translates what this leaf does, and that no TLB keeps.
+    Held(W),
 }
 
 /// Tables that have been unlinked since the last flush.
@@ -92,42 +103,69 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
         let f = self.target.f;
         let Pending { slot, word, .. } = *pending;
         let table = Table::<L>::at(pending.table);
-        if pending.breaks {
-            let leaf = self.whole::<L>(word, slot.first, self.policy.normalise);
-            let found = leaf.unwrap_or(None);
-            let wanted = found.filter(|&leaf| {
-                let leaf = Mapping::of::<L>(f, leaf, f.no_limits(), slot.first);
-                self.ask.is_wanted(&leaf)
-            });
-            table.open(f, self.memory, |slots| slots.link(index::<L>(f, slot.first), wanted.unwrap_or(word)))?;
-            clean_slots(f, self.memory, table, slot);
-            if self.target.reach.is_live() && f.way(ChangeKind::Fill) != Way::Lazy {
-                // A link brings back all that is below it.
-                let sizes = if wanted.is_some() { L::leaf_sizes(f) } else { all_sizes::<L>(f) };
-                self.flush_later(va_range(f, slot.first, slot.last), sizes, wanted.is_none());
+        match pending.slot_has {
+            Has::Nothing if !self.fill_slot::<L>(table, pending)? => return Ok(()),
+            Has::Leaf if self.target.reach.is_live() => self.keep_records::<L>(table, pending, None)?,
+            Has::Held(leaf) => {
+                self.keep_records::<L>(table, pending, Some(leaf))?;
+                self.flush_filled(slot, L::leaf_sizes(f), false);
             }
-            leaf?;
-            if wanted.is_none() {
-                return Ok(());
-            }
-        } else if self.target.reach.is_live() {
-            self.keep_records::<L>(table, pending)?;
+            Has::Nothing | Has::Leaf => {}
         }
         Ok(self.garbage.add(f, self.memory, Table::below::<L>(f, word))?)
     }
 
-    /// Records in the leaf what has been recorded in the words of the table that it replaced.
-    fn keep_records<L: Level<Format = F>>(&self, table: Table<L>, pending: &Pending<WordOf<L>>) -> Result<(), Error> {
+    /// Writes the leaf into an empty slot, or the word that pointed to the table if there is none, or it is not wanted any
+    /// more. Returns whether it is the leaf.
+    fn fill_slot<L: Level<Format = F>>(
+        &mut self,
+        table: Table<L>,
+        pending: &Pending<WordOf<L>>,
+    ) -> Result<bool, Error> {
+        let (f, Pending { slot, word, .. }) = (self.target.f, *pending);
+        let leaf = self.whole::<L>(word, slot.first, self.policy.normalise);
+        let wanted = leaf.unwrap_or(None).filter(|&leaf| {
+            let leaf = Mapping::of::<L>(f, leaf, f.no_limits(), slot.first);
+            self.ask.is_wanted(&leaf)
+        });
+        table.open(f, self.memory, |slots| slots.link(index::<L>(f, slot.first), wanted.unwrap_or(word)))?;
+        clean_slots(f, self.memory, table, slot);
+        // A link brings back all that is below it.
+        let sizes = if wanted.is_some() { L::leaf_sizes(f) } else { all_sizes::<L>(f) };
+        self.flush_filled(slot, sizes, wanted.is_none());
+        leaf?;
+        Ok(wanted.is_some())
+    }
+
+    /// Flushes what has been made of a slot, when the operation is done, if the format needs that after a leaf has appeared.
+    fn flush_filled(&mut self, slot: Span, sizes: Sizes, tables: bool) {
+        let f = self.target.f;
+        if self.target.reach.is_live() && f.way(ChangeKind::Fill) != Way::Lazy {
+            self.flush_later(va_range(f, slot.first, slot.last), sizes, tables);
+        }
+    }
+
+    /// Records in the leaf what has been recorded in the words of the table that it replaced. If the slot is held for
+    /// `leaf`, writes that.
+    fn keep_records<L: Level<Format = F>>(
+        &self,
+        table: Table<L>,
+        pending: &Pending<WordOf<L>>,
+        leaf: Option<WordOf<L>>,
+    ) -> Result<(), Error> {
         let (f, recording) = (self.target.f, Recording::of_machine::<L>(self.target.f));
         let number = index::<L>(f, pending.slot.first);
-        if is_settled::<L>(f, table.open(f, self.memory, |slots| slots.get(number))?) {
+        if leaf.is_none() && is_settled::<L>(f, table.open(f, self.memory, |slots| slots.get(number))?) {
             return Ok(());
         }
         // If it cannot be said what was recorded, all is taken to be: that loses nothing.
         let all = self.whole::<L>(pending.word, pending.slot.first, true).unwrap_or(None);
         table.open(f, self.memory, |slots| {
             let slot = slots.slot(number);
-            slot.update(slot.get(), |w| all.map_or(recording.all(w), |all| recording.merge(w, all)));
+            slot.update(slot.get(), |now| {
+                let w = leaf.map_or(now, |leaf| recording.merge(leaf, now));
+                all.map_or(recording.all(w), |all| recording.merge(w, all))
+            });
         })?;
         clean_slots(f, self.memory, table, pending.slot);
         Ok(())
