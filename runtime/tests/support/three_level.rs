@@ -14,6 +14,8 @@ const GLOBAL: u64 = 1 << 5;
 const ACCESSED: u64 = 1 << 6;
 const DIRTY: u64 = 1 << 7;
 const SOFTWARE: u64 = 3 << 8;
+/// What marks a leaf that no TLB holds, where there is such a thing.
+pub const HELD: u64 = 1 << 9;
 const OUTPUT: u64 = 0x003f_ffff_ffff_fc00;
 const RESERVED: u64 = 0x7f << 54;
 const PAGE_TYPE: u64 = 3 << 61;
@@ -37,6 +39,8 @@ pub struct Format {
     pub exchanges: bool,
     /// Walkers do not look into caches.
     pub cleans: bool,
+    /// A leaf that changes its size stays there meanwhile, marked by a bit of software's that keeps TLBs from holding it.
+    pub holds: bool,
 }
 
 impl ptgen::Format for Format {
@@ -264,6 +268,11 @@ macro_rules! level {
             #[inline]
             fn hardware(_: Format) -> u64 {
                 ACCESSED | DIRTY
+            }
+
+            #[inline]
+            fn held(f: Format, w: u64) -> u64 {
+                if f.holds { w | HELD } else { 0 }
             }
 
             #[inline]
