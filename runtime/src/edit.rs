@@ -157,7 +157,8 @@ pub(crate) trait Edit<F: Format>: Copy {
     }
 }
 
-/// What an edit makes of what it meets.
+/// What an edit makes of what it meets: what the clients' policies come to. Those are types of their own, so that each
+/// operation can be told just what it knows, and says in its own words what that means.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Policy {
     /// What holes mean: slots in which the edit sees nothing.

@@ -5,7 +5,7 @@ mod support;
 use std::cell::{Cell, RefCell};
 
 use ptgen::{
-    Arena, Attributes as _, Callback, Context, Error, Exchange, FlushRequest, Join, Leaves, NoTlb, Oa, Protect, Sizes,
+    Arena, Attributes as _, Callback, Context, Error, Exchange, FlushRequest, Leaves, NoTlb, Oa, Protect, Sizes,
     Tlb, Tree, Unmap, Use, VaRange, pagetable,
 };
 use support::memory::Checked;
@@ -272,57 +272,6 @@ fn a_leaf_is_broken_before_its_parts_are_made() {
     assert_eq!(seen.len(), 1);
     assert!(at(&after, 3 * MIB - 1).is_some() && at(&after, 5 * MIB).is_some());
     assert!(at(&after, 3 * MIB).is_none() && at(&after, 5 * MIB - 1).is_none());
-}
-
-/// Scenario C-J where the format has a word for a leaf that no TLB holds: nothing is ever gone, one flush is enough for all
-/// of a table, and what the machine records meanwhile is kept.
-#[test]
-fn leaves_that_change_their_size_are_held() {
-    let f = three_level::Format { breaks: true, holds: true, ..three_level::Format::default() };
-    let clean = three_level::Attributes { accessed: false, dirty: false, ..three_level::Attributes::kernel_data() };
-    let used = three_level::Attributes { accessed: true, dirty: true, ..clean };
-    let mut words = vec![0_u64; 64 * 512];
-    let arena = Arena::new(BASE, &mut words);
-    let frames = Checked::new(&arena);
-    let mut cx = Context::new(&arena, &frames, NoTlb);
-    let mut tree = Tree::new(&mut cx, f).unwrap();
-    tree.map(&mut cx, 0..8 * MIB, 0, &clean, Leaves::Exactly(21)).unwrap().flush(&mut cx);
-    tree.set_use(Use::Elsewhere);
-    let (root, before) = (tree.root(), dump(f, &arena, tree.root()));
-    let is_held = |slot: Oa| arena.read(slot).unwrap() & three_level::HELD != 0;
-    let table = Oa::new((arena.read(root).unwrap() >> 10) << 12);
-    let (flushes, records) = (RefCell::new(Vec::new()), RefCell::new(0));
-    let tlb = Told(&|request: &FlushRequest| {
-        flushes.borrow_mut().push(request.range);
-        let now = dump(f, &arena, root);
-        assert_eq!((leaves_of(&now, 21), now.segments.len(), at(&now, 0)), (4, 1, Some(clean)));
-        assert!((0..4).all(|slot| is_held(table + 8 * slot)));
-        let slot = table + 8 * *records.borrow();
-        arena.write(slot, arena.read(slot).unwrap() | 0xc0);
-    });
-    let mut cx = Context::new(&arena, &frames, tlb);
-    let expect = |size: u32, slot: u64| {
-        assert_eq!(flushes.take(), [VaRange::new(0, 8 * MIB)]);
-        let now = dump(f, &arena, root);
-        assert_eq!(leaves_of(&now, size), (8 * MIB >> size) as usize);
-        assert!((0..4).all(|slot| !is_held(table + 8 * slot)));
-        for va in (0..8 * MIB).step_by(4096) {
-            assert_eq!(at(&now, va), Some(if va / (2 * MIB) == slot { used } else { clean }), "{va:#x}");
-        }
-    };
-    *records.borrow_mut() = 2;
-    let unflushed = tree.split(&mut cx, 0..8 * MIB, 12).unwrap();
-    expect(12, 2);
-    unflushed.flush(&mut Context::new(&arena, &frames, NoTlb));
-    // What is not recorded any more is forgotten first.
-    let forget = three_level::Change { accessed: Some(false), dirty: Some(false), ..Default::default() };
-    let forgotten = tree.protect(&mut cx, 0..8 * MIB, &forget, Protect::mapped()).unwrap();
-    forgotten.flush(&mut Context::new(&arena, &frames, NoTlb));
-    *records.borrow_mut() = 1;
-    let unflushed = tree.join(&mut cx, 0..8 * MIB, Join::up_to(21)).unwrap();
-    expect(21, 1);
-    unflushed.flush(&mut Context::new(&arena, &frames, NoTlb));
-    assert_eq!(frames.out(), before.tables);
 }
 
 /// What must not be changed in place goes through absent, a table of leaves for one flush.

@@ -3,7 +3,7 @@
 //! What the machine records in the leaf until then is said by its parts.
 
 use super::build::Piece;
-use super::cuts::Fate;
+use super::cuts::{Fate, Stretch};
 use crate::atomic::{Ordering, fence};
 use crate::clean::clean_slots;
 use crate::edit::{Edit, Leaf};
@@ -169,7 +169,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         &self,
         slots: &Slots<'_, L>,
         leaf: &Leaf<WordOf<L>>,
-        stretch: super::cuts::Stretch,
+        stretch: Stretch,
     ) -> Result<(), Error> {
         let f = self.f;
         if stretch.fate == Fate::Split || stretch.fate == Fate::Changed && E::CLEARS {
