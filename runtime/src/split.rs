@@ -81,7 +81,9 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
                     below.last.checked_add(1)
                 }
                 Found::Leaf(leaf) if self.ends == Ends::Break => {
-                    self.split_by_absent(table, &leaf, (part.last, span), env)?
+                    let next = self.split_by_absent(table, &leaf, (part.last, span), env)?;
+                    // The leaf may start before the part; what somebody else has made of that is theirs.
+                    next.map(|next| next.max(at))
                 }
                 // If it was not there any more, or has been taken apart, what is there now is looked at.
                 Found::Leaf(leaf) => {
