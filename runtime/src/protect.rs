@@ -150,7 +150,8 @@ impl<F: Format> Edit<F> for Patch<'_, F> {
 fn kind_of<F: Format>(f: F, change: &F::Change) -> ChangeKind {
     let way = f.way_of(change);
     let named = (0..F::Attributes::FIELDS.len()).filter_map(|index| kind_of_attribute::<F>(change, index));
-    let others = [ChangeKind::MemoryType, ChangeKind::Global, ChangeKind::Restrict, ChangeKind::Relax];
+    let others =
+        [ChangeKind::MemoryType, ChangeKind::Global, ChangeKind::Output, ChangeKind::Restrict, ChangeKind::Relax];
     named.chain(others).find(|&kind| f.way(kind) == way).unwrap_or(ChangeKind::Other)
 }
 
@@ -171,6 +172,7 @@ fn kind_of_attribute<F: Format>(change: &F::Change, index: usize) -> Option<Chan
         allowed(false) + allowed(true)
     };
     Some(match (F::Attributes::FIELDS[index].name, rights(with(to)), rights(with(1 - to.min(1)))) {
+        ("secure", ..) => ChangeKind::Output,
         ("memory_type", ..) => ChangeKind::MemoryType,
         ("global", ..) => ChangeKind::Global,
         (_, to, from) if to > from => ChangeKind::Relax,

@@ -5,8 +5,8 @@ mod support;
 use std::cell::{Cell, RefCell};
 
 use ptgen::{
-    Arena, Attributes as _, Callback, Context, Error, Exchange, FlushRequest, Leaves, NoTlb, Oa, Protect, Sizes,
-    Tlb, Tree, Unmap, Use, VaRange, pagetable,
+    Arena, Attributes as _, Callback, ChangeKind, Context, Error, Exchange, FlushRequest, Leaves, NoTlb, Oa, Protect,
+    Sizes, Tlb, Tree, Unmap, Use, VaRange, pagetable,
 };
 use support::memory::Checked;
 use support::model::Segment;
@@ -449,7 +449,10 @@ fn another_space_is_another_page() {
     table.map(&mut cx, 0..PAGE, 0, &data, Leaves::Largest).unwrap().flush(&mut cx);
     let secure = in_spaces::Change::default().secure(true);
     let refused = table.protect(&mut cx, 0..PAGE, &secure, Protect::everything()).unwrap_err();
-    assert!(matches!(refused, Error::BreakBeforeMake { .. }), "{refused:?}");
+    assert_eq!(refused, Error::BreakBeforeMake { va: 0.into(), kind: ChangeKind::Output });
+    let device = in_spaces::Change::default().memory_type(in_spaces::MemoryType::Device);
+    let refused = table.protect(&mut cx, 0..PAGE, &device, Protect::everything()).unwrap_err();
+    assert!(matches!(refused, Error::BreakBeforeMake { kind: ChangeKind::MemoryType, .. }), "{refused:?}");
     table.set_use(Use::Elsewhere);
     let flushes = Cell::new(0);
     let mut cx = Context::new(&arena, &arena, Callback(|_: &FlushRequest| flushes.set(flushes.get() + 1)));
