@@ -5,6 +5,8 @@
 //! or else, a few at a time, on the stack.
 
 use crate::format::{Format, Level, WordOf};
+use crate::records::Recording;
+use crate::table::Slots;
 use crate::word::Word;
 
 /// How many slots go through absent at once at most.
@@ -57,6 +59,27 @@ impl<W: Word> Broken<W> {
         self.which[number / 64] |= 1 << (number % 64);
         self.count += 1;
         self.last = number;
+    }
+
+    /// Empties the slots of a run, `run`, but for what the first one, of this `number`, holds so that the run is `word`, with
+    /// all that the machine has recorded in its slots. There is room for it.
+    pub(crate) fn take_run<L: Level>(&mut self, f: L::Format, run: &Slots<'_, L>, number: usize, mut word: W)
+    where
+        L::Format: Format<Word = W>,
+    {
+        let (recording, empty) = (Recording::of_machine::<L>(f), L::empty(f));
+        for slot in run.iter().skip(1) {
+            word = recording.merge(word, slot.take(empty));
+        }
+        let mut old = run.get(0);
+        loop {
+            word = recording.merge(word, old);
+            let now = self.word_for::<L>(f, word, None).unwrap_or(empty);
+            match run.exchange(0, old, now) {
+                Ok(()) => return self.add::<L>(f, number, word, now),
+                Err(changed) => old = changed,
+            }
+        }
     }
 
     /// What the `nth` of the leaves was, whose slot holds `now`.

@@ -2,6 +2,7 @@
 //!
 //! Where the format has a word for that, a leaf stays in its slot meanwhile, as one that no TLB keeps.
 
+use super::cuts::Fate;
 use super::link::By;
 use crate::broken::{BATCH, Broken};
 use crate::clean::clean_slots;
@@ -117,36 +118,22 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
     ) -> Taken {
         let f = self.f;
         let (first, last) = (index::<L>(f, leaf.span.first), index::<L>(f, leaf.span.last));
-        let mut word = leaf.word;
-        let mut wanted = None;
-        if first == last {
-            let held = L::held(f, word);
-            // Whoever shares it waits.
-            let locked = if self.target.owns(leaf.span) { None } else { locked::<L>(f) };
-            wanted = locked.or((held != L::empty(f)).then_some(held));
+        if first < last {
+            if broken.word_for::<L>(f, leaf.word, None).is_none() {
+                return Taken::NoRoom;
+            }
+            broken.take_run(f, &slots.stretch(first, last), number, leaf.word);
+            return Taken::Held;
         }
-        let Some(mut now) = broken.word_for::<L>(f, word, wanted) else { return Taken::NoRoom };
-        if first == last {
-            if slots.exchange(first, word, now).is_err() {
-                return Taken::Changed;
-            }
-        } else {
-            // The machine may have recorded something in any of the run's words.
-            let recording = Recording::of_machine::<L>(f);
-            for slot in slots.stretch(first + 1, last).iter() {
-                word = recording.merge(word, slot.take(L::empty(f)));
-            }
-            let mut old = slots.get(first);
-            loop {
-                word = recording.merge(word, old);
-                now = broken.word_for::<L>(f, word, None).unwrap_or(now);
-                match slots.exchange(first, old, now) {
-                    Ok(()) => break,
-                    Err(changed) => old = changed,
-                }
-            }
+        let held = L::held(f, leaf.word);
+        // Whoever shares it waits.
+        let locked = if self.target.owns(leaf.span) { None } else { locked::<L>(f) };
+        let wanted = locked.or((held != L::empty(f)).then_some(held));
+        let Some(now) = broken.word_for::<L>(f, leaf.word, wanted) else { return Taken::NoRoom };
+        if slots.exchange(first, leaf.word, now).is_err() {
+            return Taken::Changed;
         }
-        broken.add::<L>(f, number, word, now);
+        broken.add::<L>(f, number, leaf.word, now);
         Taken::Held
     }
 
@@ -182,7 +169,10 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
     ) -> Result<(), Error> {
         let (f, memory, cuts) = (self.f, self.memory, self.cuts::<L>(leaf, leaf.part(span)));
         table.open(f, memory, |slots| {
-            slots.set(index::<L>(f, leaf.span.first), L::empty(f));
+            let is_written = |fate| fate == Fate::Kept || fate == Fate::Changed && !E::CLEARS;
+            if !cuts.stretches().next().is_some_and(|stretch| is_written(stretch.fate)) {
+                slots.set(index::<L>(f, leaf.span.first), L::empty(f));
+            }
             cuts.stretches().try_for_each(|stretch| self.write_stretch(&slots, leaf, stretch))
         })??;
         let mut result = Ok(());

@@ -145,7 +145,7 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
     fn break_group<L: Level<Format = F>>(
         &mut self,
         table: Table<L>,
-        mut run: Leaf<WordOf<L>>,
+        run: Leaf<WordOf<L>>,
         gone: &mut Gone<WordOf<L>>,
     ) -> Result<(), Error> {
         let (f, memory) = (self.target.f, self.memory);
@@ -156,15 +156,9 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
             self.bring_back(table, gone)?;
         }
         let number = number(gone);
-        let recording = Recording::of_machine::<L>(f);
         table.open(f, memory, |slots| {
             let slots = slots.stretch(index::<L>(f, first), index::<L>(f, last));
-            let taken = slots.iter().map(|slot| slot.take(L::empty(f)));
-            run.word = taken.fold(run.word, |word, taken| recording.merge(word, taken));
-            // There is room, for what the machine records is carried, or there would be none for any of it.
-            let now = gone.broken.word_for::<L>(f, run.word, None).unwrap_or(L::empty(f));
-            slots.set(0, now);
-            gone.broken.add::<L>(f, number as usize, run.word, now);
+            gone.broken.take_run(f, &slots, number as usize, run.word);
         })?;
         clean_slots(f, memory, table, run.span);
         gone.hull = Some(Span { first: gone.hull.map_or(first, |hull| hull.first), last });
