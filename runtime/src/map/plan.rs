@@ -38,7 +38,8 @@ impl<F: Format, M: Memory> Job<'_, F, M> {
         while let Some(first) = next {
             let found = table.open(f, self.memory, |slots| {
                 let stretch = slots.stretch(index::<L>(f, first), index::<L>(f, span.last));
-                let number = stretch.find(|w| !L::is_empty(f, w))?;
+                let is_used = |w: F::Word| !L::is_empty(f, w);
+                let number = stretch.find(is_used)?;
                 Some((number, stretch.get_acquire(number)))
             })?;
             let Some((number, w)) = found else { return Ok(None) };

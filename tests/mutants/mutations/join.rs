@@ -27,8 +27,8 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "records_of_a_joined_table_lost",
         file: "operations/join/settle.rs",
-        original: "self.keep_records::<L>(table, pending)?;",
-        changed: "",
+        original: "self.keep_records::<L>(table, pending, None)?",
+        changed: "()",
         plants: "what is recorded in a joined table before the flush is lost",
         caught: By("records of the machine"),
         shown: Driven("joining", "x86_64_4level_usual"),

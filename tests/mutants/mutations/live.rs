@@ -8,8 +8,8 @@ use super::Shown::In;
 pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "split_not_flushed",
-        file: "live.rs",
-        original: "if let Some(request) = progress.touched.request(self.f, self.target.reach, false) { \
+        file: "split.rs",
+        original: "if let Some(request) = touched.request(self.f, self.target.reach, false) { \
             env.tlb.flush(&request); }",
         changed: "",
         plants: "a part of a split leaf is changed before the leaf is flushed",
@@ -18,7 +18,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "break_not_flushed",
-        file: "live.rs",
+        file: "careful.rs",
         original: "if let Some(request) = touched.request(self.f, self.target.reach, false) { tlb.flush(&request); }",
         changed: "",
         plants: "what has been made absent for a change is not flushed before it comes back",
@@ -27,9 +27,9 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "break_skipped",
-        file: "live.rs",
-        original: "self.break_slot::<L, A, T>(table, leaf, span, env)?",
-        changed: "{ self.split_slot::<L, A, T>(table, leaf, leaf.part(span), (true, By::Store), env)?; }",
+        file: "split.rs",
+        original: "self.split_by_absent(table, &leaf, (part.last, span), env)?",
+        changed: "{ if self.split_in_place(table, leaf, span, env)? { leaf.span.last.checked_add(1) } else { Some(at) } }",
         plants: "a leaf that has to go through absent is replaced by a table in one store",
         caught: By("I5"),
         shown: In("c_l", "aarch64_stage1_4k_usual"),
@@ -37,7 +37,7 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "change_without_break",
         file: "careful.rs",
-        original: "end = self.break_stretch::<L, T>(table, Span { first: at, last: span.last }, env.tlb)?;",
+        original: "end = self.break_stretch(table, Span { first: at, last: span.last }, env)?;",
         changed: "table.open(f, memory, |slots| self.edit.change_one(f, &slots.slot(index::<L>(f, at)), true))??;",
         plants: "what may change only by way of absent is changed in one store",
         caught: By("I5"),
@@ -54,7 +54,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "split_without_instruction",
-        file: "split.rs",
+        file: "split/link.rs",
         original: "return Ok(tlb.exchange(&exchange).map_err(WordOf::<L>::truncate));",
         changed: "let _ = &exchange; table.open(f, self.memory, |slots| slots.link(number, w))?; return Ok(Ok(()));",
         plants: "a table takes the place of a live leaf by a store where the format asks for an instruction",

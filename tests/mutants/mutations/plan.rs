@@ -8,8 +8,8 @@ use super::Shown::{Driven, In};
 pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "needs_one_table_less",
-        file: "split.rs",
-        original: "need.add::<L::Below>(1);",
+        file: "split/build.rs",
+        original: "need.add_once::<L::Below>(leaf.span.first, counted.as_deref_mut());",
         changed: "",
         plants: "a split is planned without the frame of its table",
         caught: Says("no more frames for tables"),
@@ -17,8 +17,8 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "needs_one_table_more",
-        file: "split.rs",
-        original: "need.add::<L::Below>(1);",
+        file: "split/build.rs",
+        original: "need.add_once::<L::Below>(leaf.span.first, counted.as_deref_mut());",
         changed: "need.add::<L::Below>(2);",
         plants: "a split takes one frame more than it has tables",
         caught: Says("expected 1 of Alloc, found 2"),
@@ -63,7 +63,7 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "break_is_not_refused",
         file: "plan.rs",
-        original: "self.live && !self.target.reach.may_break() && !(kind == E::KIND && E::PUTS_ABSENT)",
+        original: "self.live && !self.target.reach.may_break() && !goes",
         changed: "false",
         plants: "what the format lets change only by way of absent is changed in tables that must not break",
         caught: By("I6"),

@@ -26,7 +26,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "undo_forgets_the_table",
-        file: "split.rs",
+        file: "split/link.rs",
         original: "take_down(f, self.memory, child, &mut env.reserve)?;",
         changed: "let _ = child;",
         plants: "a table that could not be linked is lost when the split is tried again",
