@@ -29,7 +29,8 @@ pub const fn applies(_facts: &Facts) -> Applies {
 ///
 /// If an expectation is not met.
 pub fn run<P: PageTable>(machine: &mut Machine<'_, P>, facts: &Facts) -> Outcome {
-    let window = Window::new(machine, facts, 4);
+    // One page in each of two tables.
+    let window = Window::new(machine, facts, 2);
     let data = data::<P>();
     // Once is enough where it is only about the allocations before.
     let times = if machine.limits_allocations() { AT_ONCE } else { TIMES };

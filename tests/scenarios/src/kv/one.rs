@@ -123,10 +123,13 @@ fn waits<P: PageTable>(
     struct Retry;
     let known = |judge: &Judge| (judge.log(|log| log.stores()), judge.frames());
     let before = known(judge);
+    let mut looks = 0;
     let mut give_up = |moment| {
         if moment == Moment::Waits {
             resume_unwind(Box::new(Retry));
         }
+        looks += 1;
+        assert!(looks < 1000, "it neither waits nor ends");
     };
     let mapping = AssertUnwindSafe(|| {
         judge.during(&mut give_up, || upper.map(cx, page, 0_u64, &data::<P>(), Leaves::Largest).map(drop))

@@ -1,6 +1,6 @@
 //! N6: the tables that were made ahead stay.
 
-use ptgen::{ChangeKind, Leaves, PageTable, RingMaps, Scope, Unmap, VaRange, Way};
+use ptgen::{Leaves, PageTable, RingMaps, Scope, Unmap, VaRange};
 use ptgen_simulator::{Expect, Kind, Machine};
 
 use crate::facts::{Applies, Facts};
@@ -79,11 +79,11 @@ pub fn run<P: PageTable>(machine: &mut Machine<'_, P>, facts: &Facts) -> Outcome
     machine.unmap(all)?;
     let pinned = facts.levels.iter().skip(1).all(|level| level.table_software_bits > 0);
     assert_eq!(machine.frames() != none, pinned, "pinned tables stay");
+    machine.begin(Vec::new());
     let (table, cx) = machine.parts();
-    if facts.way(ChangeKind::Other) < Way::Instruction {
-        table.tree_mut().range_mut().unpin(cx, all).expect("nothing forbids it");
-        machine.unmap(all)?;
-        assert_eq!(machine.frames(), none, "no table is left");
-    }
+    table.tree_mut().range_mut().unpin(cx, all).expect("nothing forbids it");
+    machine.end();
+    machine.unmap(all)?;
+    assert_eq!(machine.frames(), none, "no table is left");
     Ok(())
 }
