@@ -32,10 +32,10 @@ pub fn run<P: PageTable>(machine: &mut Machine<'_, P>, facts: &Facts) -> Outcome
         let there = area.sub(page, number);
         machine.map_leaf(&there, &data::<P>())?;
         let (words, frames) = (machine.words(), machine.frames());
-        // One leaf, where it would stand the table is; or smaller ones, which would go under the table, up to the page.
-        for (leaves, va) in [(Leaves::Exactly(large.shift), area.va), (Leaves::Largest, there.va)] {
+        // One leaf; or smaller ones, which would go under the table, up to the page.
+        for leaves in [Leaves::Exactly(large.shift), Leaves::Largest] {
             let refused = machine.map(&area, &data::<P>(), leaves);
-            assert_eq!(refused, Err(Error::Occupied { va: Va::new(va) }));
+            assert_eq!(refused, Err(Error::Occupied { va: Va::new(there.va) }));
             assert_words(machine, &words);
             assert_eq!(machine.frames(), frames);
             machine.log(|log| {
