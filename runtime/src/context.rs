@@ -5,7 +5,7 @@
 use crate::address::Oa;
 use crate::error::MemoryError;
 use crate::memory::Memory;
-use crate::word::Word;
+use crate::tables::word::Word;
 
 /// How table memory is reached, where frames for tables come from, and how flushes are issued.
 ///

@@ -28,12 +28,12 @@ macro_rules! delegate {
 use crate::address::{Oa, Va, VaRange};
 use crate::error::Error;
 use crate::flush::Unflushed;
-use crate::map::Leaves;
+use crate::operations::map::Leaves;
+use crate::operations::protect::Protect;
+use crate::operations::request::Request;
+use crate::operations::unmap::Unmap;
 use crate::operations::{Applied, Apply, Harvest, Hide, Join, Occupant, Pin, Records, Stopped, Verdict};
-use crate::protect::Protect;
-use crate::request::Request;
-use crate::translate::Mapping;
-use crate::unmap::Unmap;
+use crate::reading::translate::Mapping;
 
 delegate! {
     map(range: impl Into<VaRange>, oa: impl Into<Oa>, attributes: &F::Attributes, leaves: Leaves)

@@ -1,7 +1,7 @@
 //! What emitted code calls: too small to be worth repeating in every expansion, and no business of anyone else.
 
 use crate::format::{Bits, LevelInfo, Unencodable, Way};
-use crate::word::Word;
+use crate::tables::word::Word;
 
 /// Whether an attribute can be said.
 ///

@@ -13,9 +13,9 @@ use crate::flush::{Tlb, Unflushed};
 use crate::format::{Format, Level, RootVisitor};
 use crate::frames::Frames;
 use crate::memory::Memory;
+use crate::operations::protect::Protect;
 use crate::operations::{Hide, Join};
-use crate::protect::Protect;
-use crate::span::all_sizes;
+use crate::tables::span::all_sizes;
 use crate::tree::Tree;
 
 /// The range of `pages` smallest leaves from `va` on; reversed if there are not so many addresses, so that every operation

@@ -5,9 +5,9 @@ use core::fmt;
 use crate::address::{Oa, VaRange};
 use crate::alarm::{Alarm, Place};
 use crate::context::Context;
+use crate::engine::garbage::Garbage;
 use crate::format::{Format, Sizes};
 use crate::frames::Frames;
-use crate::garbage::Garbage;
 use crate::memory::Memory;
 
 /// Which processors have to be told.

@@ -16,7 +16,7 @@ use core::fmt;
 use core::hash::Hash;
 
 use crate::emitted;
-pub use crate::word::Word;
+pub use crate::tables::word::Word;
 pub use attributes::{Access, AttributeInfo, AttributeKind, Attributes, Change, Unencodable};
 pub use sizes::{LevelInfo, Sizes};
 pub use update::{ChangeKind, Way};

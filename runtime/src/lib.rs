@@ -14,61 +14,29 @@ mod address;
 mod alarm;
 mod atomic;
 mod batch;
-mod broken;
-mod careful;
-mod clean;
-mod commit;
 mod context;
 mod delegate;
-mod edit;
 mod emitted;
-mod entry;
+mod engine;
 mod error;
-mod exchange;
 mod families;
-mod floor;
 mod flush;
 mod format;
 mod frames;
-mod garbage;
-mod job;
-mod lock;
-mod look;
-mod map;
 mod memory;
 mod operations;
-mod ownership;
 mod page_table;
-mod pieces;
-mod plan;
-mod prepare;
-mod progress;
-mod protect;
 mod range_mut;
-mod reader;
-mod records;
-mod request;
-mod reservation;
-mod reserve;
-mod span;
-mod split;
-mod table;
+mod reading;
+mod tables;
 mod temporary;
 pub mod tlb;
-mod translate;
 mod tree;
-mod undo;
-mod unlink;
-mod unmap;
-mod walk;
-mod word;
 
 pub use address::{Oa, Va, VaRange};
 pub use batch::Batch;
 pub use context::Context;
-pub use entry::{Entry, EntryKind};
 pub use error::{Error, Fault, FaultKind, MemoryError, MemoryReason};
-pub use floor::Floor;
 pub use flush::{Exchange, FlushRequest, Flushed, NoTlb, Scope, Tlb, Unflushed};
 pub use format::{
     Access, AttributeInfo, AttributeKind, Attributes, AttributesOf, Bits, Change, ChangeKind, ChangeOf, Format, Level,
@@ -78,29 +46,31 @@ pub use frames::{
     Accounted, Bump, Charge, FragmentPage, Fragments, Frame, Frames, NoFrames, Owners, Quota, Shared, Stack,
     TableShape, Tally,
 };
-pub use map::Leaves;
 #[cfg(all(feature = "vm-memory", not(any(ptgen_loom, ptgen_watched))))]
 pub use memory::VmMemory;
 #[cfg(not(ptgen_loom))]
 pub use memory::{Arena, DirectMap, Identity, Window};
 pub use memory::{Guest, Memory};
+pub use operations::map::Leaves;
+pub use operations::prepare::Prepare;
+pub use operations::protect::Protect;
+pub use operations::request::{Plan, Request};
+pub use operations::reservation::Reservation;
+pub use operations::unmap::{Holes, Partial, Tables, Unmap};
 pub use operations::{
     Applied, Apply, Cause, Harvest, Hide, Holds, Join, Occupant, Pin, Records, SharedTable, Stopped, Verdict, Visited,
 };
 pub use page_table::PageTable;
-pub use prepare::Prepare;
-pub use protect::Protect;
 pub use range_mut::RangeMut;
-pub use reader::{Reader, Reading};
-pub use request::{Plan, Request};
-pub use reservation::Reservation;
+pub use reading::reader::{Reader, Reading};
+pub use reading::translate::Mapping;
+pub use reading::walk::{Flow, Visit, Visitor, WithoutTables};
+pub use tables::entry::{Entry, EntryKind};
+pub use tables::floor::Floor;
+pub use tables::word::Word;
 pub use temporary::{LocalMap, LocalMaps, LocalSlots, Nest, Reserved, ReservedMap, RingMap, RingMaps, Stale};
 pub use tlb::{Callback, Inside, Others, ReaderSlot, Readers, Recorder, Threshold, WithReaders};
-pub use translate::Mapping;
 pub use tree::{Tree, Use};
-pub use unmap::{Holes, Partial, Tables, Unmap};
-pub use walk::{Flow, Visit, Visitor, WithoutTables};
-pub use word::Word;
 
 #[cfg(feature = "macros")]
 pub use ptgen_macros::pagetable;

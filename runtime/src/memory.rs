@@ -23,7 +23,7 @@ pub use window::Window;
 
 use crate::address::Oa;
 use crate::error::MemoryError;
-use crate::word::Word;
+use crate::tables::word::Word;
 
 /// Memory that holds tables.
 ///

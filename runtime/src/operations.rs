@@ -5,10 +5,16 @@ mod grow;
 mod harvest;
 mod hide;
 mod join;
+pub(crate) mod map;
 mod populate;
+pub(crate) mod prepare;
+pub(crate) mod protect;
 mod protect_many;
+pub(crate) mod request;
+pub(crate) mod reservation;
 mod share;
 mod split;
+pub(crate) mod unmap;
 mod unpin;
 
 pub use apply::{Applied, Apply, Cause, Holds, Occupant, Stopped, Visited};
@@ -23,8 +29,8 @@ pub use protect_many::Verdict;
 pub use share::SharedTable;
 pub(crate) use split::plan_split;
 
+use crate::engine::records;
 use crate::flush::{FlushRequest, Tlb};
-use crate::records;
 
 /// Adds `more` to what has to be flushed when an operation is done.
 fn later(request: &mut Option<FlushRequest>, more: FlushRequest) {

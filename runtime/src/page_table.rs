@@ -6,14 +6,14 @@ use crate::error::{Error, Fault};
 use crate::flush::{Tlb, Unflushed};
 use crate::format::Format;
 use crate::frames::Frames;
-use crate::map::Leaves;
 use crate::memory::Memory;
+use crate::operations::map::Leaves;
+use crate::operations::protect::Protect;
+use crate::operations::unmap::Unmap;
 use crate::operations::{Applied, Apply, Harvest, Hide, Join, Occupant, Records, Stopped};
-use crate::protect::Protect;
-use crate::translate::Mapping;
+use crate::reading::translate::Mapping;
+use crate::reading::walk::Visitor;
 use crate::tree::{Tree, Use};
-use crate::unmap::Unmap;
-use crate::walk::Visitor;
 
 /// Page tables of some format. The types that the attribute emits are ones, and so is [`Tree`].
 ///

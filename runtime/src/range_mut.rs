@@ -7,7 +7,7 @@ use crate::address::{Oa, Va, VaRange};
 use crate::error::Error;
 use crate::flush::{FlushRequest, Scope};
 use crate::format::{Format, Level, RootVisitor, Sizes};
-use crate::span::{Span, all_sizes, low, span, va, va_range, whole};
+use crate::tables::span::{Span, all_sizes, low, span, va, va_range, whole};
 use crate::tree::{Tree, Use};
 
 /// The exclusive right to change what a range of VA is translated to. The operations on tables are its methods, one file

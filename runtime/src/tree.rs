@@ -3,20 +3,20 @@
 use core::fmt;
 
 use crate::address::{Oa, Va, VaRange};
-use crate::clean::clean_new;
 use crate::context::Context;
+use crate::engine::clean::clean_new;
+use crate::engine::garbage::free_subtree;
+use crate::engine::reserve::{Need, Reserve};
 use crate::error::{Error, Fault};
 use crate::flush::{Scope, Tlb};
 use crate::format::{Format, Level, RootVisitor};
 use crate::frames::Frames;
-use crate::garbage::free_subtree;
 use crate::memory::Memory;
 use crate::range_mut::{RangeMut, Reach, Target};
-use crate::reserve::{Need, Reserve};
-use crate::span::{all_sizes, va_range, whole};
-use crate::table::Table;
-use crate::translate::{Lookup, Mapping, Translate};
-use crate::walk::{Visitor, Walk};
+use crate::reading::translate::{Lookup, Mapping, Translate};
+use crate::reading::walk::{Visitor, Walk};
+use crate::tables::span::{all_sizes, va_range, whole};
+use crate::tables::table::Table;
 
 /// Whether machines may be walking the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]

@@ -1,5 +1,6 @@
 //! How large things are: a language that saves nothing is not worth learning.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -19,7 +20,25 @@ pub fn report(root: &Path) -> String {
         let lines: usize = files(&root.join(part), ".rs").iter().map(|file| code_lines(file)).sum();
         let _ = writeln!(out, "  {lines:6}  {part}");
     }
+    out.push_str("\nruntime/src, a folder with the file of its name\n");
+    for (part, lines) in parts(&root.join("runtime/src")) {
+        let _ = writeln!(out, "  {lines:6}  {part}");
+    }
     out
+}
+
+/// The lines of each module of a source folder, what is below it included, the largest first.
+fn parts(source: &Path) -> Vec<(String, usize)> {
+    let mut counts = BTreeMap::new();
+    for file in files(source, ".rs") {
+        let Ok(inside) = file.strip_prefix(source) else { continue };
+        let Some(first) = inside.components().next() else { continue };
+        let name = Path::new(first.as_os_str()).with_extension("").display().to_string();
+        *counts.entry(name).or_default() += code_lines(&file);
+    }
+    let mut parts: Vec<(String, usize)> = counts.into_iter().collect();
+    parts.sort_by_key(|(_, lines)| core::cmp::Reverse(*lines));
+    parts
 }
 
 /// The descriptions of a format file and how many lines of it each takes.

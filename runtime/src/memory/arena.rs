@@ -10,7 +10,7 @@ use crate::address::Oa;
 use crate::atomic::Ordering;
 use crate::error::{MemoryError, MemoryReason};
 use crate::frames::{Frame, Frames, TableShape};
-use crate::word::Word;
+use crate::tables::word::Word;
 
 /// Table memory in a slice of words that stands at a given address, and at the same time a source of frames in it.
 ///

@@ -8,7 +8,7 @@ use core::slice;
 use super::Memory;
 use crate::address::Oa;
 use crate::error::MemoryError;
-use crate::word::Word;
+use crate::tables::word::Word;
 
 /// Table memory that is visible at its address plus a constant, as in a kernel's direct map.
 #[derive(Clone, Copy, Debug)]

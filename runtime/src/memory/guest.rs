@@ -8,7 +8,7 @@ use core::marker::PhantomData;
 use super::Memory;
 use crate::address::Oa;
 use crate::error::{MemoryError, MemoryReason};
-use crate::word::Word;
+use crate::tables::word::Word;
 
 /// Table memory of a guest: every address is checked, and one operation looks at tables a bounded number of times.
 ///

@@ -11,7 +11,7 @@ use vm_memory::{GuestAddress, GuestMemory, Permissions};
 use super::Memory;
 use crate::address::Oa;
 use crate::error::{MemoryError, MemoryReason};
-use crate::word::Word;
+use crate::tables::word::Word;
 
 /// Table memory in a guest's memory, as monitors of virtual machines keep it: with the feature `vm-memory`.
 ///

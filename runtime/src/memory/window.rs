@@ -9,7 +9,7 @@ use core::slice;
 use super::Memory;
 use crate::address::Oa;
 use crate::error::{MemoryError, MemoryReason};
-use crate::word::Word;
+use crate::tables::word::Word;
 
 /// Table memory seen through one window that a callback moves.
 ///

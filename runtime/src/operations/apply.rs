@@ -11,19 +11,19 @@ use super::split::split_span;
 use crate::address::{Oa, Va, VaRange};
 use crate::alarm::Place;
 use crate::context::Context;
+use crate::engine::garbage::Garbage;
+use crate::engine::lock::read_unlocked;
+use crate::engine::ownership::is_foreign;
 use crate::error::Error;
 use crate::flush::{FlushRequest, Tlb, Unflushed};
 use crate::format::{Format, Level, RootVisitor, WordOf};
 use crate::frames::Frames;
-use crate::garbage::Garbage;
-use crate::lock::read_unlocked;
 use crate::memory::Memory;
-use crate::ownership::is_foreign;
+use crate::operations::unmap::Partial;
 use crate::range_mut::{RangeMut, Target};
-use crate::span::{Span, check_aligned, low, slot_last, va, va_range};
-use crate::table::Table;
-use crate::translate::Mapping;
-use crate::unmap::Partial;
+use crate::reading::translate::Mapping;
+use crate::tables::span::{Span, check_aligned, low, slot_last, va, va_range};
+use crate::tables::table::Table;
 
 /// Which slots a function is called for.
 ///

@@ -4,14 +4,14 @@
 //! whoever walks from the old root, machine or reader, goes on, and finds what it found.
 
 use crate::address::Oa;
-use crate::clean::clean_new;
 use crate::context::Context;
+use crate::engine::clean::clean_new;
+use crate::engine::reserve::{Need, Reserve};
 use crate::error::Error;
 use crate::format::{Format, Level, RootVisitor};
 use crate::frames::Frames;
 use crate::memory::Memory;
-use crate::reserve::{Need, Reserve};
-use crate::span::{va, whole};
+use crate::tables::span::{va, whole};
 use crate::tree::Tree;
 
 impl<F: Format> Tree<F> {

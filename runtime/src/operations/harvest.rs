@@ -8,22 +8,22 @@ use super::later;
 use super::records::{change_records, recorded};
 use crate::address::VaRange;
 use crate::alarm::Place;
-use crate::clean::clean_slots;
 use crate::context::Context;
-use crate::edit::Leaf;
+use crate::engine::clean::clean_slots;
+use crate::engine::edit::Leaf;
+use crate::engine::garbage::Garbage;
+use crate::engine::lock::read_unlocked;
+use crate::engine::ownership::is_foreign;
 use crate::error::Error;
 use crate::flush::{Exchange, FlushRequest, Tlb, Unflushed};
 use crate::format::{ChangeKind, Format, Level, RootVisitor, Sizes, Unencodable, Way, WordOf};
 use crate::frames::Frames;
-use crate::garbage::Garbage;
-use crate::lock::read_unlocked;
 use crate::memory::Memory;
-use crate::ownership::is_foreign;
 use crate::range_mut::{RangeMut, Target};
-use crate::span::{Span, index, low, slot_last, va, va_range};
-use crate::table::{Slots, Table};
-use crate::translate::Mapping;
-use crate::word::Word;
+use crate::reading::translate::Mapping;
+use crate::tables::span::{Span, index, low, slot_last, va, va_range};
+use crate::tables::table::{Slots, Table};
+use crate::tables::word::Word;
 
 /// Which records are read, and whether they are cleared.
 ///

@@ -7,16 +7,16 @@
 use crate::address::VaRange;
 use crate::alarm::Place;
 use crate::context::Context;
-use crate::edit::{Edit, EditAt, Policy};
+use crate::engine::edit::{Edit, EditAt, Policy};
 use crate::error::Error;
 use crate::flush::{Tlb, Unflushed};
 use crate::format::{Attributes, AttributesOf, ChangeKind, Format, Level, Unencodable, WordOf};
 use crate::frames::Frames;
 use crate::memory::Memory;
+use crate::operations::unmap::{Holes, Partial, Tables};
 use crate::range_mut::RangeMut;
-use crate::table::Slots;
-use crate::unmap::{Holes, Partial, Tables};
-use crate::word::Word;
+use crate::tables::table::Slots;
+use crate::tables::word::Word;
 
 /// How to hide leaves and to show them again.
 ///

@@ -3,22 +3,22 @@
 use crate::address::VaRange;
 use crate::alarm::Place;
 use crate::atomic::{Ordering, fence};
-use crate::clean::{clean_new, clean_slots};
 use crate::context::Context;
+use crate::engine::clean::{clean_new, clean_slots};
+use crate::engine::exchange::exchange_of;
+use crate::engine::garbage::Garbage;
+use crate::engine::ownership::{is_foreign, is_pinned, pinned_bit};
+use crate::engine::reserve::{Need, Reserve};
 use crate::error::Error;
-use crate::exchange::exchange_of;
 use crate::flush::{Tlb, Unflushed};
 use crate::format::{ChangeKind, Format, Level, RootVisitor, Sizes, Unencodable, Way, WordOf};
 use crate::frames::Frames;
-use crate::garbage::Garbage;
 use crate::memory::Memory;
-use crate::ownership::{is_foreign, is_pinned, pinned_bit};
-use crate::prepare::count_below;
+use crate::operations::prepare::count_below;
 use crate::range_mut::{RangeMut, Target};
-use crate::reserve::{Need, Reserve};
-use crate::span::{Span, all_sizes, index, low, slot_last, va};
-use crate::table::{Slots, Table};
-use crate::word::Word;
+use crate::tables::span::{Span, all_sizes, index, low, slot_last, va};
+use crate::tables::table::{Slots, Table};
+use crate::tables::word::Word;
 
 /// Whether tables stay when they are empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

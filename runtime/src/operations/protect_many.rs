@@ -3,23 +3,23 @@
 //! Every place is planned before the first store, and the frames for all of them are taken. Then each is changed as it
 //! would be by itself.
 
-use super::super::protect::{Patch, Protect};
+use super::protect::{Patch, Protect};
 use crate::address::{Va, VaRange};
 use crate::alarm::Place;
 use crate::context::Context;
-use crate::edit::Edit;
+use crate::engine::edit::Edit;
+use crate::engine::job::Job;
+use crate::engine::progress::Progress;
+use crate::engine::reserve::{Counted, Need, Reserve};
 use crate::error::Error;
 use crate::flush::{Tlb, Unflushed};
 use crate::format::{Format, Level, RootVisitor, Way};
 use crate::frames::Frames;
-use crate::job::Job;
 use crate::memory::Memory;
-use crate::progress::Progress;
+use crate::operations::reservation::Reservation;
 use crate::range_mut::{RangeMut, Target};
-use crate::reservation::Reservation;
-use crate::reserve::{Counted, Need, Reserve};
-use crate::span::{Span, all_sizes, check_aligned, low, va, va_range};
-use crate::table::Table;
+use crate::tables::span::{Span, all_sizes, check_aligned, low, va, va_range};
+use crate::tables::table::Table;
 
 /// What a rule says about a VA and those that follow it.
 ///

@@ -10,20 +10,20 @@ use core::mem;
 
 use crate::address::{Oa, Va};
 use crate::alarm::Place;
-use crate::clean::clean_slots;
 use crate::context::Context;
+use crate::engine::clean::clean_slots;
+use crate::engine::garbage::{Garbage, free_subtree};
+use crate::engine::ownership::{foreign_bit, is_foreign};
 use crate::error::Error;
 use crate::flush::{NoTlb, Unflushed};
 use crate::format::{ChangeKind, Format, Level, RootVisitor, Unencodable, Way, WordOf};
 use crate::frames::Frames;
-use crate::garbage::{Garbage, free_subtree};
 use crate::memory::Memory;
 use crate::operations::populate::{Pin, Populate};
-use crate::ownership::{foreign_bit, is_foreign};
 use crate::range_mut::{RangeMut, Reach, Target};
-use crate::span::{Span, all_sizes, index, low, slot_last, span, va, va_range};
-use crate::table::Table;
-use crate::word::Word;
+use crate::tables::span::{Span, all_sizes, index, low, slot_last, span, va, va_range};
+use crate::tables::table::Table;
+use crate::tables::word::Word;
 
 /// One root's share of a table, which is linked nowhere yet: made by [`RangeMut::share`], to be
 /// [adopted](RangeMut::adopt) by another root. The table stays for as long as there is this value, or a root that has it.
@@ -399,7 +399,8 @@ impl<F: Format> Deed<F> for Link {
         if !address.is_aligned(align) {
             return Err(Error::Misaligned { address: address.get(), lg2: align });
         }
-        let (last, limit) = (address.get() | low(crate::reserve::shape::<L::Below>(f).bytes_lg2), f.table_last());
+        let (last, limit) =
+            (address.get() | low(crate::engine::reserve::shape::<L::Below>(f).bytes_lg2), f.table_last());
         if last > limit {
             return Err(Error::OutOfRange { oa: Oa::new(last), last: Oa::new(limit) });
         }

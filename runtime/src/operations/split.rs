@@ -4,19 +4,19 @@ use super::Unused;
 use crate::address::VaRange;
 use crate::alarm::Place;
 use crate::context::Context;
-use crate::edit::{Edit, Policy};
+use crate::engine::edit::{Edit, Policy};
+use crate::engine::job::{Env, Job};
+use crate::engine::progress::Progress;
+use crate::engine::reserve::{Need, Reserve};
 use crate::error::Error;
 use crate::flush::{Tlb, Unflushed};
 use crate::format::{ChangeKind, Format, Level, RootVisitor, Unencodable, WordOf};
 use crate::frames::Frames;
-use crate::job::{Env, Job};
 use crate::memory::Memory;
-use crate::progress::Progress;
+use crate::operations::unmap::{Holes, Partial, Tables};
 use crate::range_mut::{RangeMut, Target};
-use crate::reserve::{Need, Reserve};
-use crate::span::{Span, all_sizes, check_aligned};
-use crate::table::Table;
-use crate::unmap::{Holes, Partial, Tables};
+use crate::tables::span::{Span, all_sizes, check_aligned};
+use crate::tables::table::Table;
 
 impl<F: Format> RangeMut<'_, F> {
     /// Splits leaves until none in `range` is larger than `2^lg2` bytes. They say what they said, in every bit. What is

@@ -1,17 +1,17 @@
 //! Letting tables go that were pinned.
 
 use crate::address::VaRange;
-use crate::clean::clean_slots;
 use crate::context::Context;
+use crate::engine::clean::clean_slots;
+use crate::engine::exchange::exchange_table;
+use crate::engine::ownership::{is_foreign, is_pinned, pinned_bit};
 use crate::error::Error;
-use crate::exchange::exchange_table;
 use crate::flush::Tlb;
 use crate::format::{ChangeKind, Format, Level, RootVisitor, Way, WordOf};
 use crate::memory::Memory;
-use crate::ownership::{is_foreign, is_pinned, pinned_bit};
 use crate::range_mut::{RangeMut, Target};
-use crate::span::{Span, index, slot_last};
-use crate::table::Table;
+use crate::tables::span::{Span, index, slot_last};
+use crate::tables::table::Table;
 
 impl<F: Format> RangeMut<'_, F> {
     /// Lets the tables go that are [pinned](crate::Pin::Pinned) and translate nothing outside of `range`: they stay as

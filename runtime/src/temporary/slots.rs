@@ -8,12 +8,12 @@ use crate::error::Error;
 use crate::flush::{Flushed, Scope, Tlb, Unflushed};
 use crate::format::{Format, Level, RootVisitor};
 use crate::frames::{Frames, NoFrames};
-use crate::map::Leaves;
 use crate::memory::Memory;
 use crate::operations::Pin;
+use crate::operations::map::Leaves;
+use crate::operations::unmap::Unmap;
 use crate::range_mut::RangeMut;
-use crate::span::all_sizes;
-use crate::unmap::Unmap;
+use crate::tables::span::all_sizes;
 
 /// Slots for leaves of the smallest size, one behind the other.
 ///

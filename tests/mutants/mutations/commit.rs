@@ -8,7 +8,7 @@ use super::Shown::{Driven, In};
 pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "wrong_output",
-        file: "pieces.rs",
+        file: "engine/pieces.rs",
         original: "L::leaf(f, template, size, oa.wrapping_add(number << shift))",
         changed: "L::leaf(f, template, size, oa.wrapping_add((number + number / 8) << shift))",
         plants: "from the ninth leaf of a stretch on, the OA is too high",
@@ -17,7 +17,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "one_page_too_many",
-        file: "commit.rs",
+        file: "engine/commit.rs",
         original: "slots.stretch(index::<L>(f, span.first), index::<L>(f, span.last))",
         changed: "slots.stretch(index::<L>(f, span.first), (index::<L>(f, span.last) + 1).min(slots.len() - 1))",
         plants: "the page behind the range is changed as well",
@@ -26,7 +26,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "one_page_too_few",
-        file: "commit.rs",
+        file: "engine/commit.rs",
         original: "slots.stretch(index::<L>(f, span.first), index::<L>(f, span.last))",
         changed: "slots.stretch(index::<L>(f, span.first), index::<L>(f, span.last).max(index::<L>(f, span.first) + \
             1) - 1)",
@@ -36,7 +36,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "link_without_order",
-        file: "table.rs",
+        file: "tables/table.rs",
         original: "Ordering::Release",
         changed: "Ordering::Relaxed",
         plants: "the store that links a table is not ordered after those to the table",
@@ -45,7 +45,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "linked_before_it_is_filled",
-        file: "map/commit.rs",
+        file: "operations/map/commit.rs",
         original: "self.build::<L::Below>(span, &mut env.reserve)?",
         changed: "{ let early = env.reserve.take::<L::Below, M>(f, memory)?; table.open(f, memory, |slots| \
             slots.link(number, L::table(f, early.address().get())))?; env.reserve.put(f, memory, early)?; \
@@ -56,7 +56,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "split_linked_before_it_is_filled",
-        file: "split/link.rs",
+        file: "engine/split/link.rs",
         original: "self.build_split::<L>(&leaf, part, is_changed, &mut env.reserve)?",
         changed: "{ let early = env.reserve.take::<L::Below, M>(f, self.memory)?; table.open(f, self.memory, |slots| \
             slots.link(index::<L>(f, leaf.span.first), L::table(f, early.address().get())))?; env.reserve.put(f, \
@@ -67,7 +67,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "rest_of_a_table_not_emptied",
-        file: "map/build.rs",
+        file: "operations/map/build.rs",
         original: "slots.fill(last + 1, slots.len() - 1, |_| empty);",
         changed: "",
         plants: "the slots of a new table behind what is mapped keep what the frame held",
@@ -76,7 +76,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "bits_not_moved",
-        file: "split/build.rs",
+        file: "engine/split/build.rs",
         original: "L::descend(f, leaf.word, size)",
         changed: "Ok(leaf.word)",
         plants: "the parts of a leaf are made of its bits as they stand in its own word, none moved",
@@ -85,7 +85,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "rights_lost_in_a_run",
-        file: "split/build.rs",
+        file: "engine/split/build.rs",
         original: "L::resize(f, leaf.word, size)",
         changed: "L::template(f, &<F::Attributes as crate::Attributes>::kernel_rodata(), size)",
         plants: "the parts of a run that is taken apart do not say what the run said",
@@ -94,7 +94,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "records_overwritten",
-        file: "table.rs",
+        file: "tables/table.rs",
         original: "if is_settled::<L>(f, old) { return self.set(change(old)); }",
         changed: "return self.set(change(old));",
         plants: "a leaf is changed by a store where the machine may be recording in it",
@@ -103,7 +103,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "records_overwritten_in_one",
-        file: "table.rs",
+        file: "tables/table.rs",
         original: "!live || is_settled::<L>(f, old)",
         changed: "true",
         plants: "likewise, where one leaf is exchanged for another",
@@ -112,7 +112,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "records_overwritten_by_split",
-        file: "split/link.rs",
+        file: "engine/split/link.rs",
         original: "self.live && L::is_leaf(f, old) && !is_settled::<L>(f, old)",
         changed: "false",
         plants: "a table is stored over a leaf in which the machine may be recording",
@@ -121,7 +121,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "records_of_a_run_forgotten",
-        file: "split/link.rs",
+        file: "engine/split/link.rs",
         original: "words.fold(leaf.word, |word, other| recording.merge(word, other))",
         changed: "{ let _ = (words, recording); leaf.word }",
         plants: "of a run that is taken apart only the records of one word are kept",
@@ -130,7 +130,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "run_stays_together",
-        file: "split.rs",
+        file: "engine/split.rs",
         original: "table.open(f, self.memory, |slots| self.take_apart::<L>(&slots, &leaf, part))??;",
         changed: "if self.ends == Ends::AtOnce { return Ok(true); } \
             table.open(f, self.memory, |slots| self.take_apart::<L>(&slots, &leaf, part))??;",
@@ -140,7 +140,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "run_stays_together_while_changed",
-        file: "split.rs",
+        file: "engine/split.rs",
         original: "table.open(f, self.memory, |slots| self.take_apart::<L>(&slots, &leaf, part))??;",
         changed: "return Ok(true);",
         plants: "a slot of a run is changed, and the others still say that they are the run",

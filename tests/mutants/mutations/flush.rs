@@ -8,7 +8,7 @@ use super::Shown::{Driven, In};
 pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "request_forgotten",
-        file: "edit.rs",
+        file: "engine/edit.rs",
         original: "touched.request(f, reach, job.way == Way::Lazy)",
         changed: "None::<crate::FlushRequest>",
         plants: "a change asks for no flush",
@@ -17,7 +17,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "restriction_is_lazy",
-        file: "edit.rs",
+        file: "engine/edit.rs",
         original: "touched.request(f, reach, job.way == Way::Lazy)",
         changed: "touched.request(f, reach, job.way <= Way::Live)",
         plants: "leaves that go or lose rights are not flushed, as if it were a change that may be lazy",
@@ -26,7 +26,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "range_too_small",
-        file: "progress.rs",
+        file: "engine/progress.rs",
         original: "reach.request(f, va_range(f, hull.first, hull.last), sizes, tables)",
         changed: "reach.request(f, va_range(f, hull.first, hull.last - ((hull.last - hull.first) >> 1)), sizes, tables)",
         plants: "half of what was changed is flushed",
@@ -35,7 +35,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "tables_missing",
-        file: "progress.rs",
+        file: "engine/progress.rs",
         original: "reach.request(f, va_range(f, hull.first, hull.last), sizes, tables)",
         changed: "reach.request(f, va_range(f, hull.first, hull.last), sizes, false)",
         plants: "the request leaves out walk caches",
@@ -44,7 +44,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "sizes_missing",
-        file: "progress.rs",
+        file: "engine/progress.rs",
         original: "self.sizes = self.sizes.or(L::leaf_sizes(f));",
         changed: "",
         plants: "the request does not name the size of the leaves that were changed",
@@ -53,7 +53,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "sizes_below_missing",
-        file: "progress.rs",
+        file: "engine/progress.rs",
         original: "self.sizes = self.sizes.or(all_sizes::<L>(f));",
         changed: "",
         plants: "the request does not name the sizes of leaves in a table that was unlinked",

@@ -17,7 +17,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "hidden_by_a_store",
-        file: "edit.rs",
+        file: "engine/edit.rs",
         original: "slot.replace(w, new, live && !Self::SEES_ABSENT)",
         changed: "slot.replace(w, new, false)",
         plants: "a leaf is hidden by a store, and what the machine records just then is lost",

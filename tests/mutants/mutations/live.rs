@@ -8,7 +8,7 @@ use super::Shown::In;
 pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "split_not_flushed",
-        file: "split.rs",
+        file: "engine/split.rs",
         original: "if let Some(request) = touched.request(self.f, self.target.reach, false) { \
             env.tlb.flush(&request); }",
         changed: "",
@@ -18,7 +18,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "break_not_flushed",
-        file: "careful.rs",
+        file: "engine/careful.rs",
         original: "if let Some(request) = touched.request(self.f, self.target.reach, false) { tlb.flush(&request); }",
         changed: "",
         plants: "what has been made absent for a change is not flushed before it comes back",
@@ -27,7 +27,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "break_skipped",
-        file: "split.rs",
+        file: "engine/split.rs",
         original: "self.split_by_absent(table, &leaf, (part.last, span), env)?",
         changed: "{ if self.split_in_place(table, leaf, span, env)? { leaf.span.last.checked_add(1) } else { Some(at) } }",
         plants: "a leaf that has to go through absent is replaced by a table in one store",
@@ -36,7 +36,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "change_without_break",
-        file: "careful.rs",
+        file: "engine/careful.rs",
         original: "end = self.break_stretch(table, Span { first: at, last: span.last }, env)?;",
         changed: "table.open(f, memory, |slots| self.edit.change_one(f, &slots.slot(index::<L>(f, at)), true))??;",
         plants: "what may change only by way of absent is changed in one store",
@@ -45,7 +45,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "instruction_skipped",
-        file: "careful.rs",
+        file: "engine/careful.rs",
         original: "tlb.exchange(&exchange_of::<L>(f, table, at, w, new))",
         changed: "{ table.open(f, self.memory, |slots| slots.set(index::<L>(f, at), new))?; Ok::<(), u64>(()) }",
         plants: "a live leaf is changed by a store where the format asks for an instruction",
@@ -54,7 +54,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "split_without_instruction",
-        file: "split/link.rs",
+        file: "engine/split/link.rs",
         original: "return Ok(tlb.exchange(&exchange).map_err(WordOf::<L>::truncate));",
         changed: "let _ = &exchange; table.open(f, self.memory, |slots| slots.link(number, w))?; return Ok(Ok(()));",
         plants: "a table takes the place of a live leaf by a store where the format asks for an instruction",
@@ -63,7 +63,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "new_table_not_cleaned",
-        file: "clean.rs",
+        file: "engine/clean.rs",
         original: "memory.clean(table.address(), 1 << (L::index_bits(f) + WordOf::<L>::BYTES_LG2));",
         changed: "let _ = (memory, table);",
         plants: "a new table is linked before it is written out of the caches",
@@ -72,7 +72,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "slots_not_cleaned",
-        file: "clean.rs",
+        file: "engine/clean.rs",
         original: "memory.clean(table.address() + (first << word_lg2), (last + 1 - first) << word_lg2);",
         changed: "let _ = (memory, table, first, last, word_lg2);",
         plants: "what has been written to a table stays in the caches",

@@ -8,7 +8,7 @@ use super::Shown::{Driven, In};
 pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "needs_one_table_less",
-        file: "split/build.rs",
+        file: "engine/split/build.rs",
         original: "need.add_once::<L::Below>(leaf.span.first, counted.as_deref_mut());",
         changed: "",
         plants: "a split is planned without the frame of its table",
@@ -17,7 +17,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "needs_one_table_more",
-        file: "split/build.rs",
+        file: "engine/split/build.rs",
         original: "need.add_once::<L::Below>(leaf.span.first, counted.as_deref_mut());",
         changed: "need.add::<L::Below>(2);",
         plants: "a split takes one frame more than it has tables",
@@ -26,7 +26,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "map_needs_one_table_less",
-        file: "map/plan.rs",
+        file: "operations/map/plan.rs",
         original: "need.add::<L>(times);",
         changed: "need.add::<L>(if L::HAS_TABLES { times } else { times - 1 });",
         plants: "a mapping is planned without the frame of one of its lowest tables",
@@ -35,7 +35,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "holes_are_skipped",
-        file: "job.rs",
+        file: "engine/job.rs",
         original: "policy.holes == Holes::Refuse",
         changed: "false",
         plants: "a hole is skipped where the caller has said that it is an error",
@@ -44,7 +44,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "partial_leaves_are_split",
-        file: "job.rs",
+        file: "engine/job.rs",
         original: "policy.partial == Partial::Refuse",
         changed: "false",
         plants: "a leaf is split where the caller has said that none may be",
@@ -53,7 +53,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "occupied_is_not_seen",
-        file: "map/plan.rs",
+        file: "operations/map/plan.rs",
         original: "stretch.find(|w| !L::is_empty(f, w))",
         changed: "None::<usize>",
         plants: "nobody looks whether the slots of a lowest table are free before something is mapped there",
@@ -62,7 +62,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "break_is_not_refused",
-        file: "plan.rs",
+        file: "engine/plan.rs",
         original: "self.live && !self.target.reach.may_break() && !goes",
         changed: "false",
         plants: "what the format lets change only by way of absent is changed in tables that must not break",
@@ -71,7 +71,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "forbidden_word_is_not_seen",
-        file: "plan.rs",
+        file: "engine/plan.rs",
         original: "E::fits::<L>(self.f) || L::is_leaf(self.f, changed)",
         changed: "true",
         plants: "nobody looks whether a changed word is a leaf still",
@@ -80,7 +80,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "foreign_is_entered",
-        file: "plan.rs",
+        file: "engine/plan.rs",
         original: "is_foreign::<L>(f, w) && !goes",
         changed: "false",
         plants: "a table of another root is not refused",

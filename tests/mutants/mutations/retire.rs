@@ -27,7 +27,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "freed_twice",
-        file: "garbage.rs",
+        file: "engine/garbage.rs",
         original: "frames.free(unsafe { Frame::new(table.address(), shape::<L>(f)) });",
         changed: "frames.free(unsafe { Frame::new(table.address(), shape::<L>(f)) }); frames.free(unsafe { \
             Frame::new(table.address(), shape::<L>(f)) });",
@@ -37,7 +37,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "freed_as_another_level",
-        file: "garbage.rs",
+        file: "engine/garbage.rs",
         original: "frames.free(unsafe { Frame::new(table.address(), shape::<L>(f)) });",
         changed: "frames.free(unsafe { Frame::new(table.address(), crate::TableShape { level: L::NUMBER + 1, \
             ..shape::<L>(f) }) });",
@@ -47,7 +47,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "tables_below_leaked",
-        file: "garbage.rs",
+        file: "engine/garbage.rs",
         original: "!is_foreign::<L>(f, w) || frames.unshare(child.address())",
         changed: "false",
         plants: "of an unlinked subtree only the table on top goes back",
@@ -56,7 +56,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "first_children_leaked",
-        file: "garbage.rs",
+        file: "engine/garbage.rs",
         original: "self.add(f, memory, Table::below::<L>(f, w))?;",
         changed: "let _ = w;",
         plants: "the tables below the slots that link the list are lost",
@@ -65,7 +65,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "rest_of_the_list_leaked",
-        file: "garbage.rs",
+        file: "engine/garbage.rs",
         original: "link = next",
         changed: "return",
         plants: "only the first of several tables goes back",
@@ -74,7 +74,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "list_of_present_words",
-        file: "garbage.rs",
+        file: "engine/garbage.rs",
         original: "L::absent(f, link.0.unbounded_shr(number * bits) & low(bits))",
         changed: "L::absent(f, link.0.unbounded_shr(number * bits) & low(bits)) | L::table(f, 0)",
         plants: "what links the list of unlinked tables is written as words that walkers follow",
@@ -101,7 +101,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "foreign_freed",
-        file: "unlink.rs",
+        file: "engine/unlink.rs",
         original: "env.frames.unshare(child.address())",
         changed: "true",
         plants: "a table that other roots have goes back with the first of them",
@@ -110,7 +110,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "pinned_unlinked",
-        file: "unlink.rs",
+        file: "engine/unlink.rs",
         original: "!is_pinned::<L>(f, w)",
         changed: "true",
         plants: "a pinned table goes when it is empty",
@@ -119,7 +119,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "emptied_table_lost",
-        file: "unlink.rs",
+        file: "engine/unlink.rs",
         original: "Ok(progress.garbage.add(f, self.memory, child)?)",
         changed: "{ let _ = child; Ok(()) }",
         plants: "an emptied table is unlinked and never given back",
@@ -128,7 +128,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "counted_out_before_the_flush",
-        file: "unlink.rs",
+        file: "engine/unlink.rs",
         original: "env.tlb.flush(&request); env.tlb.wait_for_readers();",
         changed: "let _ = request;",
         plants: "a root is counted out of a shared table while TLBs may still hold it",

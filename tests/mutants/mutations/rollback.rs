@@ -8,7 +8,7 @@ use super::Shown::{Driven, In};
 pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "frames_of_a_failed_plan_leaked",
-        file: "reserve.rs",
+        file: "engine/reserve.rs",
         original: "reserve.give_back(f, memory, frames); return Err(error);",
         changed: "return Err(error);",
         plants: "frames that were taken before there were too few are lost",
@@ -17,7 +17,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "undo_forgets_tables_below",
-        file: "undo.rs",
+        file: "engine/undo.rs",
         original: "take_down_below(f, memory, &table, reserve)?;",
         changed: "",
         plants: "what is taken down because somebody was first loses its tables below",
@@ -26,7 +26,7 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "undo_forgets_the_table",
-        file: "split/link.rs",
+        file: "engine/split/link.rs",
         original: "take_down(f, self.memory, child, &mut env.reserve)?;",
         changed: "let _ = child;",
         plants: "a table that could not be linked is lost when the split is tried again",

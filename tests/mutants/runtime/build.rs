@@ -124,7 +124,8 @@ fn modules(file: &Path, text: &str, target: &Path) -> String {
         if is_root && (trimmed.starts_with("#![") || trimmed.starts_with("//!")) {
             continue;
         }
-        let declared = trimmed.strip_prefix("pub ").unwrap_or(trimmed).strip_prefix("mod ");
+        let visible = trimmed.strip_prefix("pub(crate) ").or_else(|| trimmed.strip_prefix("pub "));
+        let declared = visible.unwrap_or(trimmed).strip_prefix("mod ");
         if let Some(name) = declared.and_then(|rest| rest.strip_suffix(';')) {
             // What a package says of its own macros by absolute paths it may not say of those in an included file.
             let _ = writeln!(out, "#[macro_use]\n#[path = {:?}]", folder.join(format!("{name}.rs")));

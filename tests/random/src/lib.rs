@@ -25,7 +25,7 @@ use runner::Runner;
 pub use tally::{Count, Tally};
 
 /// How many operations each format is given if nobody says otherwise.
-const OPERATIONS: u64 = 50_000;
+const OPERATIONS: u64 = 1_000_000;
 
 /// The bindings of each format on the list of cases, among which its operations are shared out.
 const BINDINGS: u64 = 2;

@@ -4,16 +4,16 @@ use super::super::later;
 use super::super::records::with_machine_records;
 use super::{Applied, range_of};
 use crate::address::Oa;
-use crate::clean::clean_slots;
+use crate::engine::clean::clean_slots;
+use crate::engine::exchange::exchange_of;
 use crate::error::Error;
-use crate::exchange::exchange_of;
 use crate::flush::{FlushRequest, Tlb};
 use crate::format::{Attributes, Change, ChangeKind, Format, Level, Sizes, Way, WordOf};
 use crate::memory::Memory;
 use crate::range_mut::Target;
-use crate::span::{Span, index, low, va};
-use crate::table::Table;
-use crate::word::Word;
+use crate::tables::span::{Span, index, low, va};
+use crate::tables::table::Table;
+use crate::tables::word::Word;
 
 /// A slot that is to be changed.
 pub(super) struct Store<'a, L: Level, M, T> {

@@ -6,17 +6,17 @@
 use super::super::records::Recording;
 use super::uniform::{Gather, Uniform};
 use super::{Ask, Job};
-use crate::broken::{BATCH, Broken};
-use crate::clean::clean_slots;
-use crate::edit::Leaf;
+use crate::engine::broken::{BATCH, Broken};
+use crate::engine::clean::clean_slots;
+use crate::engine::edit::Leaf;
+use crate::engine::pieces::{fill, fill_leaf};
 use crate::error::Error;
 use crate::flush::Tlb;
 use crate::format::{ChangeKind, Format, Level, Sizes, Way, WordOf};
 use crate::memory::Memory;
-use crate::pieces::{fill, fill_leaf};
-use crate::span::{Span, index, low, va, va_range};
-use crate::table::{Slots, Table};
-use crate::word::Word;
+use crate::tables::span::{Span, index, low, va, va_range};
+use crate::tables::table::{Slots, Table};
+use crate::tables::word::Word;
 
 /// Runs of one table whose slots are empty.
 struct Gone<W> {

@@ -3,14 +3,14 @@
 use super::super::records::Recording;
 use super::{Ask, Job, index};
 use crate::address::{Oa, VaRange};
-use crate::clean::clean_slots;
+use crate::engine::clean::clean_slots;
 use crate::error::Error;
 use crate::flush::Tlb;
 use crate::format::{ChangeKind, Format, Level, RootVisitor, Sizes, Way, WordOf};
 use crate::memory::Memory;
-use crate::span::{Span, all_sizes, va_range};
-use crate::table::{Table, is_settled};
-use crate::translate::Mapping;
+use crate::reading::translate::Mapping;
+use crate::tables::span::{Span, all_sizes, va_range};
+use crate::tables::table::{Table, is_settled};
 
 /// For how many tables one flush is enough.
 const MOST: usize = 32;

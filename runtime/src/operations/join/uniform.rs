@@ -2,8 +2,8 @@
 
 use super::super::records::{Recording, says_the_same};
 use crate::format::{Format, Level, WordOf};
-use crate::span::low;
-use crate::word::Word;
+use crate::tables::span::low;
+use crate::tables::word::Word;
 
 /// Leaves side by side that translate to adjacent OA and say the same, as far as they have been looked at.
 pub(super) struct Gather<L: Level> {

@@ -1,0 +1,168 @@
+//! From a VA to an OA, level by level.
+
+use core::fmt;
+
+use crate::address::{Oa, Va};
+use crate::error::{Fault, FaultKind, Size};
+use crate::format::{Format, Level, RootVisitor};
+use crate::memory::Memory;
+use crate::tables::span::{low, whole};
+use crate::tables::table::Table;
+
+/// The leaf that translates a VA.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Mapping<F: Format> {
+    /// Where it starts.
+    pub va: Va,
+    /// What it starts at.
+    pub oa: Oa,
+    /// lg2 of its size, the whole run included.
+    pub size_lg2: u32,
+    /// The number of its level.
+    pub level: u8,
+    /// Its word; of a run, that of the slot looked at.
+    pub word: F::Word,
+    /// What the tables above it limit it to.
+    pub limits: F::Word,
+    /// The format.
+    pub format: F,
+}
+
+impl<F: Format> Mapping<F> {
+    /// What it says, within the limits of the tables above it. Decoded now.
+    #[inline]
+    #[must_use]
+    pub fn attributes(&self) -> F::Attributes {
+        self.format.root(DecodeAttributes { f: self.format, level: self.level, word: self.word, limits: self.limits })
+    }
+
+    /// What its own word says, whatever the tables above it limit it to.
+    #[inline]
+    #[must_use]
+    pub fn own_attributes(&self) -> F::Attributes {
+        let (f, limits) = (self.format, self.format.no_limits());
+        f.root(DecodeAttributes { f, level: self.level, word: self.word, limits })
+    }
+
+    /// What `va`, an address in it, is translated to.
+    #[inline]
+    #[must_use]
+    pub fn translate(&self, va: impl Into<Va>) -> Oa {
+        Oa::new(self.oa.get() | va.into().get() & low(self.size_lg2))
+    }
+
+    /// Its last address.
+    #[inline]
+    #[must_use]
+    pub const fn last(&self) -> Va {
+        Va::new(self.va.get() | low(self.size_lg2))
+    }
+
+    /// The mapping of the leaf word `w` at level `L` for a position in it.
+    #[inline]
+    pub(crate) fn of<L: Level<Format = F>>(f: F, w: F::Word, limits: F::Word, position: u64) -> Self {
+        let size_lg2 = L::leaf_lg2(f, w);
+        let start = position & !low(size_lg2);
+        let oa = L::output(f, w, f.extend(position)) & !low(size_lg2);
+        Self { va: Va::new(f.extend(start)), oa: Oa::new(oa), size_lg2, level: L::NUMBER, word: w, limits, format: f }
+    }
+}
+
+impl<F: Format> fmt::Debug for Mapping<F> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} → {} ({}, {:?})", self.va, self.oa, Size(self.size_lg2), self.attributes())
+    }
+}
+
+struct DecodeAttributes<F: Format> {
+    f: F,
+    level: u8,
+    word: F::Word,
+    limits: F::Word,
+}
+
+impl<F: Format> RootVisitor<F> for DecodeAttributes<F> {
+    type Output = F::Attributes;
+
+    #[inline]
+    fn visit<L: Level<Format = F>>(self) -> F::Attributes {
+        if L::IS_FLOOR || L::NUMBER == self.level {
+            L::attributes(self.f, self.word, self.limits)
+        } else {
+            self.visit::<L::Below>()
+        }
+    }
+}
+
+/// Translates `va` below a root.
+pub(crate) struct Translate<'a, F, M> {
+    pub(crate) f: F,
+    pub(crate) memory: &'a M,
+    pub(crate) root: Oa,
+    pub(crate) va: u64,
+}
+
+impl<F: Format, M: Memory> RootVisitor<F> for Translate<'_, F, M> {
+    type Output = Result<Oa, Fault>;
+
+    #[inline(always)]
+    fn visit<L: Level<Format = F>>(self) -> Result<Oa, Fault> {
+        if !self.f.is_canonical(self.va) {
+            return Err(Fault { kind: FaultKind::NotCanonical, level: L::NUMBER });
+        }
+        translate(self.f, self.memory, Table::<L>::at(self.root), self.va)
+    }
+}
+
+#[inline(always)]
+fn translate<L: Level, M: Memory>(f: L::Format, memory: &M, table: Table<L>, va: u64) -> Result<Oa, Fault> {
+    let fault = |kind| Err(Fault { kind, level: L::NUMBER });
+    let Ok(w) = table.read(f, memory, va) else { return fault(FaultKind::Memory) };
+    if L::HAS_TABLES && L::is_table(f, w) {
+        return translate(f, memory, Table::<L::Below>::below::<L>(f, w), va);
+    }
+    if L::is_leaf(f, w) {
+        return Ok(Oa::new(L::output(f, w, va)));
+    }
+    fault(if L::is_absent(f, w) { FaultKind::Absent } else { FaultKind::Reserved })
+}
+
+/// Finds the leaf for `va` below a root.
+pub(crate) struct Lookup<'a, F, M> {
+    pub(crate) f: F,
+    pub(crate) memory: &'a M,
+    pub(crate) root: Oa,
+    pub(crate) va: u64,
+}
+
+impl<F: Format, M: Memory> RootVisitor<F> for Lookup<'_, F, M> {
+    type Output = Result<Mapping<F>, Fault>;
+
+    #[inline(always)]
+    fn visit<L: Level<Format = F>>(self) -> Self::Output {
+        if !self.f.is_canonical(self.va) {
+            return Err(Fault { kind: FaultKind::NotCanonical, level: L::NUMBER });
+        }
+        let position = self.va & whole::<L>(self.f).last;
+        lookup(self.f, self.memory, Table::<L>::at(self.root), position, self.f.no_limits())
+    }
+}
+
+#[inline(always)]
+fn lookup<L: Level, M: Memory>(
+    f: L::Format,
+    memory: &M,
+    table: Table<L>,
+    position: u64,
+    limits: <L::Format as Format>::Word,
+) -> Result<Mapping<L::Format>, Fault> {
+    let fault = |kind| Err(Fault { kind, level: L::NUMBER });
+    let Ok(w) = table.read(f, memory, position) else { return fault(FaultKind::Memory) };
+    if L::HAS_TABLES && L::is_table(f, w) {
+        return lookup(f, memory, Table::<L::Below>::below::<L>(f, w), position, L::limit(f, limits, w));
+    }
+    if L::is_leaf(f, w) {
+        return Ok(Mapping::of::<L>(f, w, limits, position));
+    }
+    fault(if L::is_absent(f, w) { FaultKind::Absent } else { FaultKind::Reserved })
+}

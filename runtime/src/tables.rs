@@ -1,0 +1,7 @@
+//! What tables are made of, as the engine and readers see it: words, slots, positions.
+
+pub(crate) mod entry;
+pub(crate) mod floor;
+pub(crate) mod span;
+pub(crate) mod table;
+pub(crate) mod word;
