@@ -1,4 +1,4 @@
-//! Operations beside mapping, unmapping and protecting: one file each.
+//! What clients call: one file for each operation, with its policy and what it does to a leaf.
 
 mod apply;
 mod grow;

@@ -197,7 +197,7 @@ fn leaves_that_change_their_size_are_held() {
     let expect = |size: u32, slot: u64| {
         assert_eq!(flushes.take(), [VaRange::new(0, 8 * MIB)]);
         let now = f.dump(&|at| arena.read(at).unwrap(), root.get());
-        assert_eq!(leaves_of(&now, size), (8 * MIB >> size) as usize);
+        assert_eq!(leaves_of(&now, size), ((8 * MIB) >> size) as usize);
         assert!((0..4).all(|slot| !is_held(table + 8 * slot)));
         for va in (0..8 * MIB).step_by(PAGE as usize) {
             assert_eq!(at(&now, va), Some(if va / (2 * MIB) == slot { used } else { clean }), "{va:#x}");
