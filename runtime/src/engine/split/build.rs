@@ -179,21 +179,6 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         Ok(Leaf { word: L::Below::leaf(f, template, size_lg2, oa), span: slot, size_lg2 })
     }
 
-    /// What becomes of the template of a piece, and what a slot holds for a leaf word made of it. Changed leaves are
-    /// made as they are to be if `is_changed`, otherwise as they were.
-    #[expect(clippy::type_complexity, reason = "two things")]
-    pub(super) fn fated<L: Level<Format = F>>(
-        &self,
-        template: WordOf<L>,
-        fate: Fate,
-        is_changed: bool,
-    ) -> Result<(WordOf<L>, fn(F, WordOf<L>) -> WordOf<L>), Error> {
-        if fate == Fate::Changed && is_changed {
-            return Ok((self.edit.change::<L>(self.f, template)?, E::put::<L>));
-        }
-        Ok((template, E::keep::<L>))
-    }
-
     /// Makes the table below `leaf`, a leaf of one slot, which is cut around `part`.
     pub(super) fn build_split<L: Level<Format = F>>(
         &self,
@@ -214,8 +199,13 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
                     continue;
                 }
                 self.pieces_below::<L>(leaf, stretch, |Piece { span, template, size, oa }| {
-                    let (template, put) = self.fated::<L::Below>(template, stretch.fate, is_changed)?;
-                    fill_new(f, &slots, span, (template, size), oa, |w| put(f, w));
+                    // Two calls, so that what is called for each slot is known when this is compiled.
+                    if stretch.fate == Fate::Changed && is_changed {
+                        let template = self.edit.change::<L::Below>(f, template)?;
+                        fill_new(f, &slots, span, (template, size), oa, |w| E::put::<L::Below>(f, w));
+                    } else {
+                        fill_new(f, &slots, span, (template, size), oa, |w| E::keep::<L::Below>(f, w));
+                    }
                     Ok(())
                 })?;
             }

@@ -176,8 +176,12 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
             return Ok(());
         }
         self.pieces_of_run::<L>(leaf, stretch, |Piece { span, template, size, oa }| {
-            let (template, put) = self.fated::<L>(template, stretch.fate, true)?;
-            fill(f, slots, span, (template, size), oa, |w| put(f, w));
+            if stretch.fate == Fate::Changed {
+                let template = self.edit.change::<L>(f, template)?;
+                fill(f, slots, span, (template, size), oa, |w| E::put::<L>(f, w));
+            } else {
+                fill(f, slots, span, (template, size), oa, |w| E::keep::<L>(f, w));
+            }
             Ok(())
         })
     }
