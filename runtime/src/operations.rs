@@ -29,7 +29,6 @@ pub use protect_many::Verdict;
 pub use share::SharedTable;
 pub(crate) use split::plan_split;
 
-use crate::engine::records;
 use crate::flush::{FlushRequest, Tlb};
 
 /// Adds `more` to what has to be flushed when an operation is done.

@@ -5,7 +5,6 @@
 //! been in the tables, and what has been in the tables and was cleared is reported.
 
 use super::later;
-use super::records::{change_records, recorded};
 use crate::address::VaRange;
 use crate::alarm::Place;
 use crate::context::Context;
@@ -14,6 +13,7 @@ use crate::engine::edit::Leaf;
 use crate::engine::garbage::Garbage;
 use crate::engine::lock::read_unlocked;
 use crate::engine::ownership::is_foreign;
+use crate::engine::records::{change_records, recorded};
 use crate::error::Error;
 use crate::flush::{Exchange, FlushRequest, Tlb, Unflushed};
 use crate::format::{ChangeKind, Format, Level, RootVisitor, Sizes, Unencodable, Way, WordOf};

@@ -1,11 +1,11 @@
 //! Doing with one slot what a function has said.
 
 use super::super::later;
-use super::super::records::with_machine_records;
 use super::{Applied, range_of};
 use crate::address::Oa;
 use crate::engine::clean::clean_slots;
 use crate::engine::exchange::exchange_of;
+use crate::engine::records::with_machine_records;
 use crate::error::Error;
 use crate::flush::{FlushRequest, Tlb};
 use crate::format::{Attributes, Change, ChangeKind, Format, Level, Sizes, Way, WordOf};

@@ -3,13 +3,13 @@
 //! Where that goes by way of absent, runs that are near to each other go together, with one flush: what becomes of them is
 //! kept until then.
 
-use super::super::records::Recording;
 use super::uniform::{Gather, Uniform};
 use super::{Ask, Job};
 use crate::engine::broken::{BATCH, Broken};
 use crate::engine::clean::clean_slots;
 use crate::engine::edit::Leaf;
 use crate::engine::pieces::{fill, fill_leaf};
+use crate::engine::records::Recording;
 use crate::error::Error;
 use crate::flush::Tlb;
 use crate::format::{ChangeKind, Format, Level, Sizes, Way, WordOf};

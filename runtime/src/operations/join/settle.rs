@@ -1,9 +1,9 @@
 //! What is done about joined tables when it is known that nobody uses them any more.
 
-use super::super::records::Recording;
 use super::{Ask, Job, index};
 use crate::address::{Oa, VaRange};
 use crate::engine::clean::clean_slots;
+use crate::engine::records::Recording;
 use crate::error::Error;
 use crate::flush::Tlb;
 use crate::format::{ChangeKind, Format, Level, RootVisitor, Sizes, Way, WordOf};

@@ -1,6 +1,6 @@
 //! Whether leaves side by side are one leaf in pieces, and which one.
 
-use super::super::records::{Recording, says_the_same};
+use crate::engine::records::{Recording, says_the_same};
 use crate::format::{Format, Level, WordOf};
 use crate::tables::span::low;
 use crate::tables::word::Word;
