@@ -17,6 +17,9 @@ pub enum Bindings {
     All,
 }
 
+/// Names the cases that are tested, for work on one format.
+const ASKED: &str = "PTGEN_CASES";
+
 /// No more features than this are left to run time at once: each doubles the number of models.
 const MOST_RUNTIME: usize = 4;
 
@@ -31,7 +34,18 @@ const MOST_RUNTIME: usize = 4;
 ///
 /// If a format file is broken, or cannot be read.
 pub fn write(formats: &str, which: Bindings) {
-    write_each(formats, ("cases", "every_case"), |source, out, names| source.cases(which, &|_| true, out, names));
+    let asked = asked();
+    let is_wanted = |name: &str| asked.as_ref().is_none_or(|some| some.iter().any(|one| name.starts_with(one)));
+    write_each(formats, ("cases", "every_case"), |source, out, names| source.cases(which, &is_wanted, out, names));
+}
+
+/// The beginnings of the names of cases that `PTGEN_CASES` asks for; all cases if it is not set. For work on one format:
+/// what is not asked for is neither compiled nor tested, and every build says so.
+fn asked() -> Option<Vec<String>> {
+    println!("cargo::rerun-if-env-changed={ASKED}");
+    let asked = std::env::var(ASKED).ok()?;
+    println!("cargo::warning={ASKED} is set: of the cases only `{asked}` are tested");
+    Some(asked.split(',').map(str::to_owned).collect())
 }
 
 /// As [`write()`], but only these cases, by name, and the growing ones of one format.
