@@ -183,7 +183,12 @@ const MEANING: &[Fault] = &[
     ("t15", "lacks coherent;", "", &[Code::LacksUnsaid]),
     ("aarch64.ptf", "device = 0b01111;", "device = 0b01101;", &[Code::NumberTwice]),
     ("aarch64.ptf", "16    no_translation when bbm1 else ignored;\n", "", &[Code::UnknownName]),
-    ("riscv.ptf", "forbid write & not read;", "forbid page_type = 2;", &[Code::CannotBeWritten]),
+    (
+        "riscv.ptf",
+        "53..10  output[55..12];",
+        "53..10  output[55..12];  forbid page_type = 2;",
+        &[Code::CannotBeWritten],
+    ),
 ];
 
 #[test]

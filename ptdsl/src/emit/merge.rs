@@ -130,7 +130,13 @@ impl Space {
         let labels = numbered(values);
         let count = labels.iter().max().map_or(0, |most| most + 1);
         let of_label = |label: usize| Expr::Bits(values[labels.iter().position(|l| *l == label).unwrap_or(0)]);
-        if count == 2 || self.decided_by_one(at, &labels) {
+        if count == 2 {
+            return self.choose(at, &labels, &of_label);
+        }
+        if let Some(position) = self.position(at, values) {
+            return Expr::bit_at(position);
+        }
+        if self.decided_by_one(at, &labels) {
             return self.choose(at, &labels, &of_label);
         }
         let mut always = 0;
@@ -154,6 +160,14 @@ impl Space {
             parts.push(self.choose(at, &table, &of_label));
         }
         Expr::bit_or(parts)
+    }
+
+    /// Where the only bit is, if there is one that follows a number without a choice.
+    fn position(&self, at: &[usize], values: &[u128]) -> Option<Expr> {
+        let positions: Option<Vec<u128>> =
+            values.iter().map(|bits| bits.is_power_of_two().then(|| bits.ilog2().into())).collect();
+        let position = self.number(at, &positions?);
+        matches!(position, Expr::Var(_) | Expr::Op(Op::Add | Op::Sub, _)).then_some(position)
     }
 
     /// A number that depends on the point, perhaps by following another number.
@@ -259,7 +273,10 @@ fn stretches(variable: &Expr, steps: &[(u128, u128)]) -> Expr {
     };
     let constant = extent(&|step| step.1);
     let following = extent(&|step| step.1.wrapping_sub(step.0));
-    let (length, value) = if following > constant {
+    let falling = extent(&|step| step.1.wrapping_add(step.0));
+    let (length, value) = if falling > following && falling > constant {
+        (falling, Expr::Op(Op::Sub, vec![Expr::Number(steps[0].1 + steps[0].0), variable.clone()]))
+    } else if following > constant {
         let by = steps[0].1.wrapping_sub(steps[0].0);
         (following, variable.clone().plus(by as i128))
     } else {
@@ -416,6 +433,20 @@ mod tests {
         }
         let choices = format!("{merged:?}").matches("If").count();
         assert_eq!(choices, 2, "{merged:?}");
+    }
+
+    #[test]
+    fn what_follows_a_variable_needs_no_choice() {
+        let space = Space { dims: vec![Dim::Number(Expr::var("f.bits"))], points: vec![vec![39], vec![48], vec![57]] };
+        let (top, above) = (|bits: u128| Expr::Bits(1 << (bits - 1)), |bits: u128| Expr::Number(64 - bits));
+        for each in [&top as &dyn Fn(u128) -> Expr, &above] {
+            let exprs: Vec<Expr> = space.points.iter().map(|point| each(point[0])).collect();
+            let merged = space.merge(&exprs).expect("points");
+            for (point, expr) in space.points.iter().zip(&exprs) {
+                assert_eq!(merged.value(&|_| point[0] as u64), expr.value(&|_| 0), "{merged:?}");
+            }
+            assert!(!format!("{merged:?}").contains("If"), "{merged:?}");
+        }
     }
 
     #[test]
