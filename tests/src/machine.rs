@@ -12,6 +12,8 @@ mod aarch64;
 mod attempt;
 mod ground;
 mod judge;
+mod judged;
+mod memory;
 mod places;
 mod processor;
 mod random;
@@ -25,6 +27,7 @@ mod x86_64;
 
 pub use aarch64::AArch64;
 pub use judge::{Subject, judge};
+pub use judged::judge_all;
 pub use processor::{Expected, Leaf, Processor, Word};
 pub use random::seed;
 pub use reference::Reference;

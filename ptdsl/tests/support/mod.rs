@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod bound;
+
 use ptdsl::diagnostic::{Diagnostic, render};
 use ptdsl::resolve::Description;
 use ptdsl::{parse, resolve};

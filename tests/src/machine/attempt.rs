@@ -7,6 +7,7 @@ use rand::rngs::StdRng;
 
 use super::ground::Ground;
 use super::judge::Subject;
+use super::memory::{WordOf, read_image, word_bytes};
 use super::processor::{Expected, Leaf, Processor};
 use super::random::chance;
 use super::tally::Tally;
@@ -35,9 +36,9 @@ impl Attempt {
 }
 
 /// What emitted code says will become of a probe.
-pub(super) fn expect<P, R>(table: &P, arena: &Arena<'_, u64>, processor: &R, probe: Probe) -> Attempt
+pub(super) fn expect<P, R>(table: &P, arena: &Arena<'_, WordOf<P>>, processor: &R, probe: Probe) -> Attempt
 where
-    P: PageTable<Format: Format<Word = u64>>,
+    P: PageTable,
     R: Processor,
 {
     let found = table.lookup(arena, probe.va);
@@ -62,11 +63,11 @@ where
     Attempt { probe, expected, translated, size_lg2, unsure }
 }
 
-fn leaf<F: Format<Word = u64>>(mapping: &Mapping<F>) -> Leaf<F::Attributes> {
-    Leaf { word: mapping.word, attributes: mapping.attributes() }
+fn leaf<F: Format>(mapping: &Mapping<F>) -> Leaf<F::Attributes> {
+    Leaf { word: mapping.word.into(), attributes: mapping.attributes() }
 }
 
-fn through<F: Format<Word = u64>, R: Processor>(mapping: &Mapping<F>, processor: &R, probe: &Probe) -> Expected {
+fn through<F: Format, R: Processor>(mapping: &Mapping<F>, processor: &R, probe: &Probe) -> Expected {
     match processor.refuses(&leaf(mapping), probe) {
         Some(kind) => Expected::Refused(kind, processor.level(mapping.level)),
         None => Expected::Reached((mapping.oa + (probe.va - mapping.va.get())).get()),
@@ -102,7 +103,7 @@ pub(super) fn is_fair<R: Processor>(
 }
 
 /// Has the machine try, and compares.
-pub(super) fn run<F: Format<Word = u64>, R: Processor>(
+pub(super) fn run<F: Format, R: Processor>(
     subject: &Subject<F, R>,
     machine: &dyn Machine,
     image: &mut Image,
@@ -143,7 +144,7 @@ fn count(attempt: &Attempt, tally: &mut Tally) {
 }
 
 /// A disagreement, with the way through the tables.
-fn tell<F: Format<Word = u64>, R: Processor>(
+fn tell<F: Format, R: Processor>(
     subject: &Subject<F, R>,
     image: &Image,
     root: u64,
@@ -157,7 +158,8 @@ fn tell<F: Format<Word = u64>, R: Processor>(
         Expected::Refused(kind, Some(level)) => format!("is refused: {kind} at level {level}"),
         Expected::Refused(kind, None) => format!("is refused: {kind}"),
     };
-    let read = |address: u64| image.contains(address, 8).then(|| image.read_u64(address));
+    let bytes = word_bytes::<F::Word>();
+    let read = |address: u64| image.contains(address, bytes).then(|| read_image(subject.format, image, address));
     format!(
         "{}: {access:?} at {va:#x} by {who}: emitted code says it {expected}, the machine: {outcome}\n{}",
         subject.name,

@@ -2,16 +2,18 @@
 
 use std::ops::Range;
 
-use ptgen::Arena;
+use ptgen::{Arena, Format, Word};
 use ptgen_machines::{Access, Image, Machine};
 
+use super::memory::{raw, word_bytes, write_raw};
 use super::processor::Processor;
+use crate::levels::shapes;
 
-/// Bytes for tables.
-const TABLES: u64 = 12 << 20;
+/// Bytes for tables, if these have no more than 4 KiB each; in proportion if they have.
+const TABLES_LG2: u32 = 24;
 
-/// Bytes of a word of a table, in all formats that machines here walk.
-const WORD: u64 = 8;
+/// lg2 of the most bytes for tables.
+const MOST_LG2: u32 = 26;
 
 /// The memory of a machine, divided.
 #[derive(Clone, Debug)]
@@ -27,15 +29,17 @@ pub(super) struct Ground {
 }
 
 impl Ground {
-    pub(super) fn of<R: Processor>(machine: &dyn Machine, processor: &R) -> Self {
+    pub(super) fn of<F: Format, R: Processor>(f: F, machine: &dyn Machine, processor: &R) -> Self {
         let Range { start, end } = machine.memory();
-        let pages = start + TABLES..end;
+        let largest = shapes(f)[1..].iter().map(|shape| shape.index_bits + F::Word::BYTES_LG2).max().unwrap_or(0);
+        let tables_lg2 = (TABLES_LG2 + largest.saturating_sub(12)).min(MOST_LG2);
+        let pages = start + (1 << tables_lg2)..end;
         Self { tables: start..pages.start, pages, beyond: machine.reaches_any_oa(), nothing: processor.nothing_from() }
     }
 
     /// Words for an [`Arena`] that has the tables.
-    pub(super) fn words(&self) -> Vec<u64> {
-        vec![0; ((self.tables.end - self.tables.start) / WORD) as usize]
+    pub(super) fn words<W: Word>(&self) -> Vec<W> {
+        vec![W::ZERO; ((self.tables.end - self.tables.start) / word_bytes::<W>()) as usize]
     }
 
     /// From where on OAs outside the memory can be told, if the machine tells anything about them.
@@ -49,16 +53,16 @@ impl Ground {
     }
 
     /// The addresses of all words of tables.
-    pub(super) fn addresses(&self) -> impl Iterator<Item = u64> + use<> {
-        self.tables.clone().step_by(WORD as usize)
+    pub(super) fn addresses<W: Word>(&self) -> impl Iterator<Item = u64> + use<W> {
+        self.tables.clone().step_by(word_bytes::<W>() as usize)
     }
 
     /// Brings the tables into the machine's memory.
-    pub(super) fn copy(&self, arena: &Arena<'_, u64>, image: &Image) {
-        for address in self.addresses() {
+    pub(super) fn copy<W: Word>(&self, arena: &Arena<'_, W>, image: &Image) {
+        for address in self.addresses::<W>() {
             let word = arena.read(address).expect("the arena has all tables");
-            if image.read_u64(address) != word {
-                image.write_u64(address, word);
+            if raw::<W>(image, address) != word {
+                write_raw(image, address, word);
             }
         }
     }

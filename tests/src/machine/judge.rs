@@ -49,11 +49,11 @@ pub struct Subject<F, R> {
 /// recorded, or if leaves of some size were never reached.
 pub fn judge<P, R>(subject: &Subject<P::Format, R>, machine: &dyn Machine, seed: u64) -> Tally
 where
-    P: PageTable<Format: Format<Word = u64>>,
+    P: PageTable,
     R: Processor,
 {
     let mut rng = rng(seed, &subject.name);
-    let ground = Ground::of(machine, &subject.processor);
+    let ground = Ground::of(subject.format, machine, &subject.processor);
     let mut words = ground.words();
     let arena = Arena::new(ground.tables.start, &mut words);
     let mut image = machine.new_image().expect("the machine has memory");
@@ -86,7 +86,7 @@ fn attempts<P, R>(
     tally: &mut Tally,
 ) -> Vec<Attempt>
 where
-    P: PageTable<Format: Format<Word = u64>>,
+    P: PageTable,
     R: Processor,
 {
     let processor = &subject.processor;
@@ -103,7 +103,7 @@ where
 /// The run was worth it: much was reached, much refused, leaves of every size were, and every operation took part.
 fn check<P>(tally: &Tally, space: &Space<'_, '_, P>)
 where
-    P: PageTable<Format: Format<Word = u64>>,
+    P: PageTable,
 {
     assert!(tally.reached * 8 > tally.probes && tally.refusals() * 8 > tally.probes, "one-sided: {tally}");
     for lg2 in space.sizes().iter() {

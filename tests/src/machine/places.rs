@@ -2,11 +2,12 @@
 
 use std::ops::RangeInclusive;
 
-use ptgen::{Arena, Flow, Format, PageTable, Visit, WithoutTables};
+use ptgen::{Arena, Flow, PageTable, Visit, WithoutTables};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
 use super::ground::Ground;
+use super::memory::WordOf;
 use super::random::{chance, one_of};
 use super::space::low;
 
@@ -40,9 +41,9 @@ pub(super) struct Places {
 }
 
 impl Places {
-    pub(super) fn of<P>(table: &P, arena: &Arena<'_, u64>, ground: &Ground, untranslated_bits: u64) -> Self
+    pub(super) fn of<P>(table: &P, arena: &Arena<'_, WordOf<P>>, ground: &Ground, untranslated_bits: u64) -> Self
     where
-        P: PageTable<Format: Format<Word = u64>>,
+        P: PageTable,
     {
         let mut by_size = vec![Vec::new(); 64];
         let ranges: Vec<_> = table.ranges().collect();

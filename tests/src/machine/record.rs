@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use ptgen::{Arena, Change, Context, Error, Flow, Format, Level, NoTlb, PageTable, Protect, VaRange, Visit, Way};
+use ptgen::{Arena, Change, Context, Error, Flow, Format, Level, NoTlb, PageTable, Protect, VaRange, Visit, Way, Word};
 use ptgen_machines::{Access, Image};
 use rand::rngs::StdRng;
 
 use super::attempt::Attempt;
 use super::ground::Ground;
 use super::judge::Subject;
+use super::memory::{WordOf, read, read_image, word_bytes, write};
 use super::processor::Processor;
 use super::random::{chance, change, flag, one_of};
 use super::space::low;
@@ -18,9 +19,6 @@ use crate::levels::{EachLevel, each_level};
 /// How many changes are tried on leaves that were used.
 const CHANGES: usize = 60;
 
-/// Bytes of a word.
-const WORD_LG2: u32 = 3;
-
 /// Takes over into the arena what the machine changed in the image, if it was allowed to.
 ///
 /// # Panics
@@ -29,22 +27,23 @@ const WORD_LG2: u32 = 3;
 /// not recorded.
 pub(super) fn read_back<P, R>(
     table: &mut P,
-    arena: &Arena<'_, u64>,
+    arena: &Arena<'_, WordOf<P>>,
     ground: &Ground,
     image: &Image,
     processor: &R,
     attempts: &[Attempt],
     tally: &mut Tally,
 ) where
-    P: PageTable<Format: Format<Word = u64>>,
+    P: PageTable,
     R: Processor,
 {
+    let f = table.tree().format();
     let uses = uses(table, arena, processor, attempts);
     let mut judge = Changes { arena, image, processor, uses, tables: tables(table, arena), changed: BTreeMap::new() };
-    each_level(table.tree().format(), &mut judge);
+    each_level(f, &mut judge);
     let changed = judge.changed;
-    for address in ground.addresses() {
-        let (before, after) = (arena.read(address), image.read_u64(address));
+    for address in ground.addresses::<WordOf<P>>() {
+        let (before, after) = (read(f, arena, address), read_image(f, image, address));
         assert!(
             before == Some(after) || changed.contains_key(&address),
             "the machine changed {address:#x} from {before:x?} to {after:#x}, which is no word in use"
@@ -52,7 +51,7 @@ pub(super) fn read_back<P, R>(
     }
     tally.recorded += changed.len();
     for (address, word) in changed {
-        arena.write(address, word);
+        write(f, arena, address, word);
     }
     if !records(processor) {
         return;
@@ -82,9 +81,9 @@ struct Use {
 }
 
 /// What was done, by the address of the leaf word.
-fn uses<P, R>(table: &P, arena: &Arena<'_, u64>, processor: &R, attempts: &[Attempt]) -> BTreeMap<u64, Use>
+fn uses<P, R>(table: &P, arena: &Arena<'_, WordOf<P>>, processor: &R, attempts: &[Attempt]) -> BTreeMap<u64, Use>
 where
-    P: PageTable<Format: Format<Word = u64>>,
+    P: PageTable,
     R: Processor,
 {
     let mut uses: BTreeMap<u64, Use> = BTreeMap::new();
@@ -101,9 +100,9 @@ where
 }
 
 /// Where the leaf word stands that translates `va`.
-fn slot<P>(table: &P, arena: &Arena<'_, u64>, va: u64) -> u64
+fn slot<P>(table: &P, arena: &Arena<'_, WordOf<P>>, va: u64) -> u64
 where
-    P: PageTable<Format: Format<Word = u64>>,
+    P: PageTable,
 {
     let mut tables = vec![table.root().get()];
     let mut see = |visit: Visit<P::Format>| {
@@ -116,13 +115,13 @@ where
     let shapes = crate::levels::shapes(table.tree().format());
     let shape = shapes[tables.len() - 1];
     let index = va >> shape.shift & low(shape.index_bits);
-    tables[tables.len() - 1] + (index << WORD_LG2)
+    tables[tables.len() - 1] + index * word_bytes::<WordOf<P>>()
 }
 
 /// Where tables are, by the number of their level.
-fn tables<P>(table: &P, arena: &Arena<'_, u64>) -> BTreeMap<u8, Vec<u64>>
+fn tables<P>(table: &P, arena: &Arena<'_, WordOf<P>>) -> BTreeMap<u8, Vec<u64>>
 where
-    P: PageTable<Format: Format<Word = u64>>,
+    P: PageTable,
 {
     let shapes = crate::levels::shapes(table.tree().format());
     let mut tables = BTreeMap::from([(shapes[0].number, vec![table.root().get()])]);
@@ -140,8 +139,8 @@ where
 }
 
 /// Compares every word of every table before and after.
-struct Changes<'a, 'w, R> {
-    arena: &'a Arena<'w, u64>,
+struct Changes<'a, 'w, W: Word, R> {
+    arena: &'a Arena<'w, W>,
     image: &'a Image,
     processor: &'a R,
     uses: BTreeMap<u64, Use>,
@@ -150,13 +149,13 @@ struct Changes<'a, 'w, R> {
     changed: BTreeMap<u64, u64>,
 }
 
-impl<F: Format<Word = u64>, R: Processor> EachLevel<F> for Changes<'_, '_, R> {
+impl<F: Format, R: Processor> EachLevel<F> for Changes<'_, '_, F::Word, R> {
     fn level<L: Level<Format = F>>(&mut self, f: F) {
         for table in self.tables.remove(&L::NUMBER).unwrap_or_default() {
             for slot in 0..1_u64 << L::index_bits(f) {
-                let address = table + (slot << WORD_LG2);
-                let before = self.arena.read(address).expect("tables are in the arena");
-                let after = self.image.read_u64(address);
+                let address = table + slot * word_bytes::<F::Word>();
+                let before = read(f, self.arena, address).expect("tables are in the arena");
+                let after = read_image(f, self.image, address);
                 let possible = self.possible::<L>(f, address, before);
                 assert!(
                     possible.contains(&after),
@@ -171,17 +170,14 @@ impl<F: Format<Word = u64>, R: Processor> EachLevel<F> for Changes<'_, '_, R> {
     }
 }
 
-impl<R: Processor> Changes<'_, '_, R> {
+impl<W: Word, R: Processor> Changes<'_, '_, W, R> {
     /// What may have become of a word after all that was done.
-    fn possible<L: Level>(&self, f: L::Format, address: u64, word: u64) -> Vec<u64>
-    where
-        L::Format: Format<Word = u64>,
-    {
+    fn possible<L: Level<Format: Format<Word = W>>>(&self, f: L::Format, address: u64, word: u64) -> Vec<u64> {
         let processor = self.processor;
-        if L::is_table(f, word) {
+        if L::is_table(f, W::truncate(word)) {
             return vec![word, processor.followed(word)];
         }
-        if !L::is_leaf(f, word) {
+        if !L::is_leaf(f, W::truncate(word)) {
             return vec![word];
         }
         let done = self.uses.get(&address).copied().unwrap_or_default();
@@ -210,19 +206,21 @@ impl<R: Processor> Changes<'_, '_, R> {
 /// If it is lost, or if something else than asked for changes.
 pub(super) fn survive<P, R>(
     table: &mut P,
-    arena: &Arena<'_, u64>,
+    arena: &Arena<'_, WordOf<P>>,
     subject: &Subject<P::Format, R>,
     attempts: &[Attempt],
     rng: &mut StdRng,
     tally: &mut Tally,
 ) where
-    P: PageTable<Format: Format<Word = u64>>,
+    P: PageTable,
     R: Processor,
 {
     let processor = &subject.processor;
     let fields = subject.reference.fields::<<P::Format as Format>::Attributes>();
     let arrived: Vec<&Attempt> =
         attempts.iter().filter(|it| it.arrives() && processor.must_record(it.probe.access)).collect();
+    let smallest_lg2 = crate::levels::shapes(subject.format).iter().flat_map(|shape| shape.leaf_sizes.iter()).min();
+    let smallest_lg2 = smallest_lg2.expect("formats have leaves");
     table.set_use(ptgen::Use::Live);
     for _ in 0..CHANGES {
         let va = one_of(rng, &arrived).probe.va;
@@ -231,7 +229,7 @@ pub(super) fn survive<P, R>(
             continue;
         }
         let before = table.lookup(arena, va).expect("what was reached is mapped");
-        let smallest = VaRange::new(va & !low(12), 1 << 12);
+        let smallest = VaRange::new(va & !low(smallest_lg2), 1 << smallest_lg2);
         let whole = VaRange::inclusive(before.va, before.last());
         let range = if chance(rng, 50) { whole } else { smallest };
         let mut cx = Context::new(arena, arena, NoTlb);

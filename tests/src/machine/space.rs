@@ -8,6 +8,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 use super::ground::Ground;
+use super::memory::WordOf;
 use super::random::{attributes, chance, change, one_of};
 use crate::levels::{Shape, shapes};
 
@@ -18,9 +19,9 @@ const MOST_LEAVES: u64 = 1200;
 const MOST_UNITS: u64 = 5;
 
 /// Tables under construction.
-pub(super) struct Space<'a, 'w, P> {
+pub(super) struct Space<'a, 'w, P: PageTable> {
     pub(super) table: P,
-    pub(super) arena: &'a Arena<'w, u64>,
+    pub(super) arena: &'a Arena<'w, WordOf<P>>,
     ground: Ground,
     shapes: Vec<Shape>,
     sizes: Sizes,
@@ -41,13 +42,13 @@ pub(super) struct Done {
 
 impl<'a, 'w, P> Space<'a, 'w, P>
 where
-    P: PageTable<Format: Format<Word = u64>>,
+    P: PageTable,
 {
     /// Tables with nothing but what the machine's own program needs.
     pub(super) fn new(
         f: P::Format,
         fields: Vec<usize>,
-        arena: &'a Arena<'w, u64>,
+        arena: &'a Arena<'w, WordOf<P>>,
         ground: &Ground,
         reserved: &[Reserved],
     ) -> Self {

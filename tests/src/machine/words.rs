@@ -4,7 +4,7 @@
 //! out, by name, is only what the manual leaves to the processor, or a machine is known to be lax about.
 
 use ptdsl::walk;
-use ptgen::{Arena, Format, Frames, Level, PageTable, TableShape};
+use ptgen::{Arena, Format, Frames, Level, PageTable, TableShape, Word};
 use ptgen_machines::Machine;
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -12,7 +12,8 @@ use rand::rngs::StdRng;
 use super::attempt::{Attempt, accesses, expect, is_fair, run};
 use super::ground::Ground;
 use super::judge::Subject;
-use super::processor::{Processor, Word};
+use super::memory::{WordOf, read, word_bytes, write};
+use super::processor::{self, Processor};
 use super::random::{attributes, chance, one_of, rng};
 use super::space::{Space, low};
 use super::tally::Tally;
@@ -27,9 +28,6 @@ const PROBES: usize = 3_000;
 /// How many tables each level below the root has.
 const TABLES: usize = 3;
 
-/// lg2 of the bytes of a word.
-const WORD_LG2: u32 = 3;
-
 /// Has `machine` walk tables full of strange words, and compares with what emitted code (`P`) says.
 ///
 /// The tally is printed, and disagreements are.
@@ -39,13 +37,13 @@ const WORD_LG2: u32 = 3;
 /// If the machine and emitted code disagree.
 pub fn judge_words<P, R>(subject: &Subject<P::Format, R>, machine: &dyn Machine, seed: u64) -> Tally
 where
-    P: PageTable<Format: Format<Word = u64>>,
+    P: PageTable,
     R: Processor,
 {
     let mut tally = Tally::new(format!("{} on {}, strange words", subject.name, machine.name()));
     for filling in 0..FILLINGS {
         let mut rng = rng(seed.wrapping_add(filling), &subject.name);
-        let ground = Ground::of(machine, &subject.processor);
+        let ground = Ground::of(subject.format, machine, &subject.processor);
         let mut words = ground.words();
         let arena = Arena::new(ground.tables.start, &mut words);
         let mut image = machine.new_image().expect("the machine has memory");
@@ -66,7 +64,7 @@ where
 /// Accesses to try; those about which nothing is certain are counted and left out.
 fn attempts<P, R>(
     table: &P,
-    arena: &Arena<'_, u64>,
+    arena: &Arena<'_, WordOf<P>>,
     subject: &Subject<P::Format, R>,
     machine: &dyn Machine,
     ground: &Ground,
@@ -74,7 +72,7 @@ fn attempts<P, R>(
     tally: &mut Tally,
 ) -> Vec<Attempt>
 where
-    P: PageTable<Format: Format<Word = u64>>,
+    P: PageTable,
     R: Processor,
 {
     let root = table.root().get();
@@ -95,16 +93,16 @@ where
 }
 
 /// Why nothing is certain about the translation of `va`, if so.
-fn uncertain<F: Format<Word = u64>, R: Processor>(
+fn uncertain<F: Format, R: Processor>(
     subject: &Subject<F, R>,
-    arena: &Arena<'_, u64>,
+    arena: &Arena<'_, F::Word>,
     root: u64,
     va: u64,
 ) -> Option<&'static str> {
     let reference = &subject.reference;
-    let walked = reference.walk(&|address| arena.read(address), root, va);
+    let walked = reference.walk(&|address| read(subject.format, arena, address), root, va);
     let reason = walked.path.iter().find_map(|step| {
-        subject.processor.uncertain(&Word {
+        subject.processor.uncertain(&processor::Word {
             level: reference.number(step.level),
             bits: u64::try_from(step.word).expect("words have 64 bits"),
             is_reserved: matches!(step.class, walk::Class::Reserved { .. }),
@@ -121,17 +119,10 @@ fn uncertain<F: Format<Word = u64>, R: Processor>(
 }
 
 /// Fills the root, where it is empty, and tables below it.
-fn fill<F: Format<Word = u64>>(
-    f: F,
-    arena: &Arena<'_, u64>,
-    root: u64,
-    ground: &Ground,
-    fields: &[usize],
-    rng: &mut StdRng,
-) {
+fn fill<F: Format>(f: F, arena: &Arena<'_, F::Word>, root: u64, ground: &Ground, fields: &[usize], rng: &mut StdRng) {
     let mut tables = vec![vec![root]];
     for shape in &shapes(f)[1..] {
-        let lg2 = shape.index_bits + WORD_LG2;
+        let lg2 = shape.index_bits + F::Word::BYTES_LG2;
         let mut frames = arena;
         tables.push(
             (0..TABLES)
@@ -159,7 +150,7 @@ struct Makers<'a> {
 /// How many leaf words there are to choose from at a level.
 const LEAVES: usize = 200;
 
-impl<F: Format<Word = u64>> EachLevel<F> for Makers<'_> {
+impl<F: Format> EachLevel<F> for Makers<'_> {
     fn level<L: Level<Format = F>>(&mut self, f: F) {
         let sizes: Vec<u32> = L::leaf_sizes(f).iter().collect();
         let mut leaves = Vec::new();
@@ -172,15 +163,15 @@ impl<F: Format<Word = u64>> EachLevel<F> for Makers<'_> {
                 _ => self.rng.random_range(pages.clone()),
             };
             let aligned = if L::run_is_identical(f, lg2) { lg2 } else { L::shift(f) };
-            leaves.push(L::leaf(f, template, lg2, oa & !low(aligned)));
+            leaves.push(L::leaf(f, template, lg2, oa & !low(aligned)).into());
         }
         self.leaves.push(leaves);
     }
 }
 
 /// Writes the words.
-struct Fill<'a, 'w> {
-    arena: &'a Arena<'w, u64>,
+struct Fill<'a, 'w, W: Word> {
+    arena: &'a Arena<'w, W>,
     /// From the root down.
     tables: &'a [Vec<u64>],
     /// Likewise.
@@ -190,13 +181,14 @@ struct Fill<'a, 'w> {
     next: usize,
 }
 
-impl<F: Format<Word = u64>> EachLevel<F> for Fill<'_, '_> {
+impl<F: Format> EachLevel<F> for Fill<'_, '_, F::Word> {
     fn level<L: Level<Format = F>>(&mut self, f: F) {
         for &table in &self.tables[self.next] {
             for slot in 0..1_u64 << L::index_bits(f) {
-                let address = table + (slot << WORD_LG2);
-                if self.arena.read(address) == Some(L::empty(f)) {
-                    self.arena.write(address, self.word::<L>(f));
+                let address = table + slot * word_bytes::<F::Word>();
+                if read(f, self.arena, address) == Some(L::empty(f).into()) {
+                    let word = self.word::<L>(f);
+                    write(f, self.arena, address, word);
                 }
             }
         }
@@ -204,22 +196,19 @@ impl<F: Format<Word = u64>> EachLevel<F> for Fill<'_, '_> {
     }
 }
 
-impl Fill<'_, '_> {
-    fn word<L: Level>(&mut self, f: L::Format) -> u64
-    where
-        L::Format: Format<Word = u64>,
-    {
+impl<W: Word> Fill<'_, '_, W> {
+    fn word<L: Level<Format: Format<Word = W>>>(&mut self, f: L::Format) -> u64 {
         let rng = &mut *self.rng;
         let below = self.tables.get(self.next + 1).filter(|_| L::HAS_TABLES);
         let own = &self.leaves[self.next];
         let made = match (rng.random_range(0..100), below) {
             // Down to the lower levels, most of the time.
             (0..70, Some(below)) => {
-                let word = L::table(f, *one_of(rng, below));
+                let word = L::table(f, *one_of(rng, below)).into();
                 return match rng.random_range(0..100) {
                     0..45 => word,
                     45..92 => same_table::<L>(f, word, rng),
-                    _ => flipped(word, rng),
+                    _ => flipped::<W>(word, rng),
                 };
             }
             (70..88, _) | (_, None) if !own.is_empty() && chance(rng, 85) => *one_of(rng, own),
@@ -232,23 +221,24 @@ impl Fill<'_, '_> {
             // Something with the lowest bits set, which often count, or nothing in particular.
             _ => rng.random::<u64>() & rng.random::<u64>() | u64::from(chance(rng, 80)),
         };
-        if chance(rng, 50) { flipped(made, rng) } else { made }
+        if chance(rng, 50) { flipped::<W>(made, rng) } else { made }
     }
 }
 
+/// The word of a level.
+type WordOfLevel<L> = <<L as Level>::Format as Format>::Word;
+
 /// A word that points to the same table, with up to eight other bits changed: what tables limit, above all.
-fn same_table<L: Level>(f: L::Format, word: u64, rng: &mut StdRng) -> u64
-where
-    L::Format: Format<Word = u64>,
-{
+fn same_table<L: Level>(f: L::Format, word: u64, rng: &mut StdRng) -> u64 {
     (0..8).fold(word, |word, _| {
-        let other = word ^ 1 << rng.random_range(0..64);
-        let same = L::is_table(f, other) && L::table_address(f, other) == L::table_address(f, word);
+        let other = word ^ 1 << rng.random_range(0..WordOfLevel::<L>::BITS);
+        let [new, old] = [other, word].map(WordOfLevel::<L>::truncate);
+        let same = L::is_table(f, new) && L::table_address(f, new) == L::table_address(f, old);
         if same { other } else { word }
     })
 }
 
 /// A word with one to three bits changed.
-fn flipped(word: u64, rng: &mut StdRng) -> u64 {
-    (0..rng.random_range(1..4)).fold(word, |word, _| word ^ 1 << rng.random_range(0..64))
+fn flipped<W: Word>(word: u64, rng: &mut StdRng) -> u64 {
+    (0..rng.random_range(1..4)).fold(word, |word, _| word ^ 1 << rng.random_range(0..W::BITS))
 }
