@@ -9,6 +9,12 @@ pub enum Features {
     RiscV(RiscVFeatures),
     /// Of an AArch64 processor.
     AArch64(AArch64Features),
+    /// Of a VT-d unit.
+    VtD(VtDFeatures),
+    /// Of an AMD-Vi unit.
+    AmdVi(AmdViFeatures),
+    /// Of an SMMUv3.
+    Smmu(SmmuFeatures),
 }
 
 /// What CPUID says (Intel SDM vol. 2A, "CPUID").
@@ -78,4 +84,52 @@ pub struct AArch64Features {
     pub hierarchical_off: bool,
     /// A block at level 0, which only LPA2 has, faults without LPA2. QEMU 7.2 takes it as a block.
     pub checks_block_levels: bool,
+}
+
+/// What the capability registers say (Intel VT-d specification, "Capability Register", "Extended Capability Register").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VtDFeatures {
+    /// Bits of a bus address. QEMU 7.2 takes it for the width of an OA, too.
+    pub va_bits: u8,
+    /// Three levels, 39 bits.
+    pub three_levels: bool,
+    /// Four levels, 48 bits.
+    pub four_levels: bool,
+    /// Five levels, 57 bits. QEMU 7.2 has none.
+    pub five_levels: bool,
+    /// Leaves of 2 MiB.
+    pub large: bool,
+    /// Leaves of 1 GiB.
+    pub huge: bool,
+    /// Absent entries may be cached, so that new mappings have to be flushed.
+    pub caching_mode: bool,
+    /// The bit SNP of leaves means something; otherwise it is reserved.
+    pub snoop_control: bool,
+    /// First-stage tables. QEMU 7.2 has none.
+    pub first_stage: bool,
+}
+
+/// What the extended feature register says (AMD I/O Virtualization Technology Specification, "Extended Feature
+/// Register").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AmdViFeatures {
+    /// The most levels of host tables.
+    pub levels: u8,
+}
+
+/// What the identification registers say (Arm IHI 0070, `SMMU_IDR0`, `SMMU_IDR5`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SmmuFeatures {
+    /// Stage 1.
+    pub stage1: bool,
+    /// Stage 2. QEMU 7.2 has none.
+    pub stage2: bool,
+    /// Bits of an OA.
+    pub oa_bits: u8,
+    /// The 4 KiB granule.
+    pub granule_4k: bool,
+    /// The 16 KiB granule.
+    pub granule_16k: bool,
+    /// The 64 KiB granule.
+    pub granule_64k: bool,
 }

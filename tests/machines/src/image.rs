@@ -4,13 +4,14 @@
 //! nothing is copied in either direction and what the machine stores (accessed and dirty bits, too) is simply there
 //! afterwards. The file is sparse: gigabytes cost nothing until they are written.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::MemfdFlags;
 use vm_memory::{Bytes, FileOffset, MmapRegion, VolatileMemory};
@@ -28,6 +29,8 @@ pub struct Image {
     base: u64,
     file: Arc<File>,
     region: Arc<MmapRegion>,
+    /// The frames that have been tagged.
+    tagged: Mutex<BTreeSet<u64>>,
 }
 
 impl Image {
@@ -44,7 +47,7 @@ impl Image {
         let file = Arc::new(file);
         let offset = FileOffset::from_arc(Arc::clone(&file), 0);
         let region = MmapRegion::from_file(offset, size).map_err(io::Error::other)?;
-        Ok(Self { base, file, region: Arc::new(region) })
+        Ok(Self { base, file, region: Arc::new(region), tagged: Mutex::default() })
     }
 
     /// The physical address of the first byte.
@@ -100,6 +103,17 @@ impl Image {
     pub fn tag(&self, oa: u64) {
         let frame = tag::frame(oa);
         self.write(frame, &tag::block(frame));
+        self.tagged.lock().unwrap_or_else(PoisonError::into_inner).insert(frame);
+    }
+
+    /// The frames that have been tagged, in order.
+    pub(crate) fn tagged(&self) -> Vec<u64> {
+        self.tagged.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
+    }
+
+    /// Whether that is the address of a frame with a tag.
+    pub(crate) fn is_tagged(&self, frame: u64) -> bool {
+        self.tagged.lock().unwrap_or_else(PoisonError::into_inner).contains(&frame)
     }
 
     /// Where this process sees the first byte: what an offset-mapped view of this memory starts from.

@@ -28,7 +28,7 @@
 //! 2. [`Machine::new_image`] gives zeroed memory at the right place. It is sparse and large enough for leaves of 1 GiB.
 //!    Tables and pages go anywhere in [`Machine::memory`].
 //! 3. Each 4 KiB frame that probes should reach gets a tag ([`Image::tag`]): by it the machine knows where it arrived.
-//!    An OA outside the memory needs none where [`Machine::reaches_any_oa`] says so.
+//!    An OA outside the memory needs none where [`Machine::reaches_any_oa_from`] says so.
 //! 4. On x86-64 the program that probes runs under the very tables it probes, so they must also map what
 //!    [`Machine::reserved`] lists. On RISC-V it runs in M-mode and on AArch64 at EL2, untranslated: nothing is reserved.
 //! 5. After [`Machine::probe`] the image holds the memory as the machine left it: accessed and dirty bits that it set
@@ -61,6 +61,13 @@
 //! | QEMU x86-64 | `qemu-system-x86_64` (Debian package `qemu-system-x86`) | 4 and 5 levels, 1 GiB pages, protection keys |
 //! | QEMU RISC-V | `qemu-system-riscv64` (`qemu-system-misc`) | Sv39, Sv48, Sv57, Svnapot, Svpbmt |
 //! | QEMU AArch64 | `qemu-system-aarch64` (`qemu-system-arm`) | stage 1, all granules, LPA2 |
+//! | QEMU VT-d | `qemu-system-x86_64` | second stage, 3 and 4 levels |
+//! | QEMU AMD-Vi | `qemu-system-x86_64` | host tables, 1 to 6 levels |
+//! | QEMU SMMUv3 | `qemu-system-aarch64` | stage 1, all granules, the lower half |
+//!
+//! Behind an IOMMU a device reads and writes; there are no fetches and no users ([`Machine::does`]). An IOMMU can also go on
+//! running while its tables change ([`Machine::session`]): QEMU's units remember translations, so that a flush that is
+//! missing can be seen.
 //!
 //! Memory is shared through Linux's `memfd`, so this package runs on Linux only.
 
@@ -69,6 +76,7 @@ mod control;
 mod error;
 mod features;
 mod image;
+mod iommu;
 mod machine;
 mod mmu;
 mod probe;
@@ -78,8 +86,11 @@ mod tag;
 mod x86_64;
 
 pub use error::MachineError;
-pub use features::{AArch64Features, Features, RiscVFeatures, X86_64Features};
+pub use features::{
+    AArch64Features, AmdViFeatures, Features, RiscVFeatures, SmmuFeatures, VtDFeatures, X86_64Features,
+};
 pub use image::Image;
+pub use iommu::{Invalidation, Session};
 pub use machine::{Available, Machine, Missing, Reserved, Rights, available, available_of, machines_for_tests, names};
-pub use mmu::{AArch64Mmu, Granule, Half, Mmu, RiscVMmu, RiscVMode, X86_64Mmu};
+pub use mmu::{AArch64Mmu, AmdViMmu, Granule, Half, Mmu, RiscVMmu, RiscVMode, VtDMmu, X86_64Mmu};
 pub use probe::{Access, Fault, FaultKind, Outcome, Probe};

@@ -5,9 +5,10 @@ use std::io;
 use std::ops::Range;
 
 use crate::aarch64::QemuAArch64;
+use crate::iommu::{QemuIommu, Session};
 use crate::riscv::QemuRiscV;
 use crate::x86_64::{Kvm, QemuX86_64};
-use crate::{Features, Image, MachineError, Mmu, Outcome, Probe};
+use crate::{Access, Features, Image, MachineError, Mmu, Outcome, Probe};
 
 /// Something with an MMU that walks tables.
 pub trait Machine: fmt::Debug + Send + Sync {
@@ -31,9 +32,14 @@ pub trait Machine: fmt::Debug + Send + Sync {
     /// a probe must not hit them.
     fn reserved(&self) -> &[Reserved];
 
-    /// Whether a read or write that leads outside the memory reports its OA, too.
-    fn reaches_any_oa(&self) -> bool {
-        false
+    /// Whether such accesses exist. A device behind an IOMMU does not fetch, and has one kind of rights.
+    fn does(&self, _access: Access, _user: bool) -> bool {
+        true
+    }
+
+    /// From where on a read or write reports its OA although there is no memory, if it does.
+    fn reaches_any_oa_from(&self) -> Option<u64> {
+        None
     }
 
     /// Whether this machine's answer to a probe counts.
@@ -48,11 +54,20 @@ pub trait Machine: fmt::Debug + Send + Sync {
 
     /// Walks the tables in `image` for each of `probes`, in order, and leaves the memory as the machine did.
     ///
-    /// The processor's TLB is empty at first and is not flushed between probes.
+    /// The processor's TLB is empty at first and is not flushed between probes. An IOMMU's is: what QEMU's units remember
+    /// they refuse without a report.
     ///
     /// # Errors
     /// If the machine does not start or does not finish, or if the arguments do not fit it.
     fn probe(&self, image: &mut Image, mmu: &Mmu, probes: &[Probe]) -> Result<Vec<Outcome>, MachineError>;
+
+    /// Starts the machine on `image`, to be probed again and again while it goes on running. Only IOMMUs can.
+    ///
+    /// # Errors
+    /// If the machine does not start, or cannot do that.
+    fn session<'a>(&self, _image: &'a Image, mmu: &Mmu) -> Result<Session<'a>, MachineError> {
+        Err(MachineError::Unsupported(format!("a session with {mmu:?}")))
+    }
 }
 
 /// A range that the tables under test must map, because the probing program lives there.
@@ -142,18 +157,27 @@ pub mod names {
     pub const QEMU_RISC_V: &str = "QEMU RISC-V";
     /// QEMU's emulation of AArch64.
     pub const QEMU_AARCH64: &str = "QEMU AArch64";
+    /// QEMU's VT-d unit.
+    pub const QEMU_VT_D: &str = "QEMU VT-d";
+    /// QEMU's AMD-Vi unit.
+    pub const QEMU_AMD_VI: &str = "QEMU AMD-Vi";
+    /// QEMU's SMMUv3.
+    pub const QEMU_SMMU: &str = "QEMU SMMUv3";
     /// All of them.
-    pub const ALL: [&str; 4] = [KVM_X86_64, QEMU_X86_64, QEMU_RISC_V, QEMU_AARCH64];
+    pub const ALL: [&str; 7] = [KVM_X86_64, QEMU_X86_64, QEMU_RISC_V, QEMU_AARCH64, QEMU_VT_D, QEMU_AMD_VI, QEMU_SMMU];
 }
 
 type Find = fn() -> Result<Box<dyn Machine>, Missing>;
 
 /// How to find each machine.
-const FINDERS: [(&str, Find); 4] = [
+const FINDERS: [(&str, Find); 7] = [
     (names::KVM_X86_64, || Ok(Box::new(Kvm::find()?))),
     (names::QEMU_X86_64, || Ok(Box::new(QemuX86_64::find()?))),
     (names::QEMU_RISC_V, || Ok(Box::new(QemuRiscV::find()?))),
     (names::QEMU_AARCH64, || Ok(Box::new(QemuAArch64::find()?))),
+    (names::QEMU_VT_D, || Ok(Box::new(QemuIommu::vt_d()?))),
+    (names::QEMU_AMD_VI, || Ok(Box::new(QemuIommu::amd_vi()?))),
+    (names::QEMU_SMMU, || Ok(Box::new(QemuIommu::smmu()?))),
 ];
 
 /// Tries every machine. Each is started once or twice to see what it can do, some tenths of a second together.

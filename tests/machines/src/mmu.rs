@@ -7,8 +7,25 @@ pub enum Mmu {
     X86_64(X86_64Mmu),
     /// A RISC-V hart.
     RiscV(RiscVMmu),
-    /// Stage 1 of the EL1&0 regime of an AArch64 processor.
+    /// Stage 1 of the EL1&0 regime of an AArch64 processor, or of an SMMUv3.
     AArch64(AArch64Mmu),
+    /// VT-d, second stage.
+    VtD(VtDMmu),
+    /// AMD-Vi, host tables.
+    AmdVi(AmdViMmu),
+}
+
+impl Mmu {
+    /// The physical address of the root table.
+    pub fn root(&self) -> u64 {
+        match self {
+            Self::X86_64(mmu) => mmu.root,
+            Self::RiscV(mmu) => mmu.root,
+            Self::AArch64(mmu) => mmu.root,
+            Self::VtD(mmu) => mmu.root,
+            Self::AmdVi(mmu) => mmu.root,
+        }
+    }
 }
 
 impl From<X86_64Mmu> for Mmu {
@@ -26,6 +43,18 @@ impl From<RiscVMmu> for Mmu {
 impl From<AArch64Mmu> for Mmu {
     fn from(mmu: AArch64Mmu) -> Self {
         Self::AArch64(mmu)
+    }
+}
+
+impl From<VtDMmu> for Mmu {
+    fn from(mmu: VtDMmu) -> Self {
+        Self::VtD(mmu)
+    }
+}
+
+impl From<AmdViMmu> for Mmu {
+    fn from(mmu: AmdViMmu) -> Self {
+        Self::AmdVi(mmu)
     }
 }
 
@@ -183,4 +212,26 @@ impl AArch64Mmu {
     pub fn stage1_4k_lpa2(root: u64) -> Self {
         Self { va_bits: 52, lpa2: true, oa_bits: 52, ..Self::stage1_4k(root) }
     }
+}
+
+/// A context of VT-d in legacy mode (Intel VT-d specification, "Context Entry").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VtDMmu {
+    /// Physical address of the root table.
+    pub root: u64,
+    /// Levels: 3 for 39 bits, 4 for 48.
+    pub levels: u8,
+    /// The unit has snoop control: the bit SNP of leaves is not reserved.
+    pub snoop_control: bool,
+    /// The unit may cache absent entries.
+    pub caching_mode: bool,
+}
+
+/// The device table entry of AMD-Vi (AMD I/O Virtualization Technology Specification, "Device Table Entry Format").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AmdViMmu {
+    /// Physical address of the root table.
+    pub root: u64,
+    /// Levels, 1 to 6.
+    pub levels: u8,
 }

@@ -22,8 +22,8 @@ pub(super) struct Ground {
     pub(super) tables: Range<u64>,
     /// Where pages are that probes may reach.
     pub(super) pages: Range<u64>,
-    /// Whether the machine also says where a read or write went that left the memory.
-    pub(super) beyond: bool,
+    /// From where on the machine also says where a read or write went that left the memory, if it does.
+    beyond: Option<u64>,
     /// From where on the machine says that there is nothing.
     nothing: Option<u64>,
 }
@@ -34,7 +34,12 @@ impl Ground {
         let largest = shapes(f)[1..].iter().map(|shape| shape.index_bits + F::Word::BYTES_LG2).max().unwrap_or(0);
         let tables_lg2 = (TABLES_LG2 + largest.saturating_sub(12)).min(MOST_LG2);
         let pages = start + (1 << tables_lg2)..end;
-        Self { tables: start..pages.start, pages, beyond: machine.reaches_any_oa(), nothing: processor.nothing_from() }
+        Self {
+            tables: start..pages.start,
+            pages,
+            beyond: machine.reaches_any_oa_from(),
+            nothing: processor.nothing_from(),
+        }
     }
 
     /// Words for an [`Arena`] that has the tables.
@@ -44,12 +49,12 @@ impl Ground {
 
     /// From where on OAs outside the memory can be told, if the machine tells anything about them.
     pub(super) fn far(&self) -> Option<u64> {
-        if self.beyond { Some(self.pages.end) } else { self.nothing }
+        self.beyond.or(self.nothing)
     }
 
     /// Whether a probe that is led to `oa` does no harm there, and the machine says where it was led.
     pub(super) fn can_be_reached(&self, oa: u64, access: Access) -> bool {
-        self.pages.contains(&oa) || self.beyond && access != Access::Fetch && oa >= self.pages.end
+        self.pages.contains(&oa) || access != Access::Fetch && self.beyond.is_some_and(|from| oa >= from)
     }
 
     /// The addresses of all words of tables.

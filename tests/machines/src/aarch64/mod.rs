@@ -96,8 +96,8 @@ impl Machine for QemuAArch64 {
         &[]
     }
 
-    fn reaches_any_oa(&self) -> bool {
-        true
+    fn reaches_any_oa_from(&self) -> Option<u64> {
+        Some(BASE + BYTES)
     }
 
     fn probe(&self, image: &mut Image, mmu: &Mmu, probes: &[Probe]) -> Result<Vec<Outcome>, MachineError> {

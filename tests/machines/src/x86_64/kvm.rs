@@ -100,8 +100,8 @@ impl Machine for Kvm {
         &layout::RESERVED
     }
 
-    fn reaches_any_oa(&self) -> bool {
-        true
+    fn reaches_any_oa_from(&self) -> Option<u64> {
+        Some(layout::memory().end)
     }
 
     fn answers(&self, probe: &Probe) -> bool {
