@@ -9,10 +9,14 @@ mod choices;
 mod columns;
 mod condition;
 mod content;
-#[cfg(feature = "command")]
+#[cfg(feature = "drawing")]
 mod drawing;
+mod judged;
 mod layouts;
 mod levels;
+mod lines;
+mod page;
+mod section;
 mod sizes;
 mod updates;
 mod vocabulary;
@@ -23,10 +27,14 @@ pub use choices::choices;
 pub use columns::{Align, Columns};
 pub use condition::condition;
 pub use content::{Described, describe};
-#[cfg(feature = "command")]
+#[cfg(feature = "drawing")]
 pub use drawing::drawing;
+pub use judged::{Judged, judged};
 pub use layouts::{kind_name, layouts};
 pub use levels::{leaf_sizes, levels, ranges};
+pub use lines::{description_lines, file_lines};
+pub use page::{Page, index};
+pub use section::Section;
 pub use sizes::size;
 pub use updates::updates;
 pub use vocabulary::meaning;

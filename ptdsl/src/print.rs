@@ -8,6 +8,7 @@ mod attribute;
 mod fragments;
 mod layout;
 mod page;
+pub(crate) mod words;
 
 use crate::tree::{Comments, Entry, Feature, File, Format, FormatKind, Item, ItemKind, Level, LevelIndex, Parameter};
 use crate::tree::{ParameterSet, Virtual};

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use ptdsl::document::description_lines;
+
 use crate::files;
 
 /// Lines that say something, by format file and by part of the code.
@@ -11,7 +13,7 @@ pub fn report(root: &Path) -> String {
     let mut out = String::from("lines that are neither empty nor comments\n\nformats\n");
     for file in files(&root.join("formats"), ".ptf") {
         let Ok(text) = std::fs::read_to_string(&file) else { continue };
-        for (name, lines) in formats(&text) {
+        for (name, lines) in description_lines(&text) {
             let _ = writeln!(out, "  {lines:6}  {name}");
         }
     }
@@ -41,24 +43,6 @@ fn parts(source: &Path) -> Vec<(String, usize)> {
     parts
 }
 
-/// The descriptions of a format file and how many lines of it each takes.
-pub fn formats(text: &str) -> Vec<(String, usize)> {
-    let mut counts: Vec<(String, usize)> = Vec::new();
-    for line in text.lines().map(str::trim) {
-        if line.is_empty() || line.starts_with("//") {
-            continue;
-        }
-        let mut words = line.split_whitespace();
-        if let (Some("format" | "base"), Some(name)) = (words.next(), words.next()) {
-            counts.push((name.to_owned(), 0));
-        }
-        if let Some(last) = counts.last_mut() {
-            last.1 += 1;
-        }
-    }
-    counts
-}
-
 /// The lines of a Rust file that are neither empty nor comments.
 fn code_lines(file: &Path) -> usize {
     let Ok(text) = std::fs::read_to_string(file) else { return 0 };
@@ -70,17 +54,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comments_and_empty_lines_do_not_count() {
-        let text = "//! source\n\nformat a {\n    word 64 little;\n    // no\n}\nformat b = a with {\n}\n";
-        assert_eq!(formats(text), [("a".to_owned(), 3), ("b".to_owned(), 2)]);
-    }
-
-    #[test]
     fn shipped_formats_stay_small() {
         let mut seen = 0;
         for file in files(&crate::workspace().join("formats"), ".ptf") {
             let text = std::fs::read_to_string(&file).expect("a format file can be read");
-            for (name, lines) in formats(&text) {
+            for (name, lines) in description_lines(&text) {
                 let most = if name.ends_with("5level") { 10 } else { 90 };
                 assert!(lines <= most, "{} has {lines} lines in {}, at most {most} are wanted", name, file.display());
                 seen += 1;

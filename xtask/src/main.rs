@@ -1,10 +1,12 @@
-//! Automation of the repository: `cargo xtask tidy`, `cargo xtask lines` and `cargo xtask targets`.
+//! Automation of the repository: `cargo xtask tidy`, `cargo xtask lines`, `cargo xtask formats` and
+//! `cargo xtask targets`.
 //!
 //! What has to hold is also a test of this package, so that `cargo test` alone tells.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+mod formats;
 mod lines;
 mod targets;
 mod tidy;
@@ -14,6 +16,7 @@ usage: cargo xtask COMMAND
 
   tidy     say where the sources break a rule of CONTRIBUTING.md that a machine can check
   lines    count the lines of each format, of the runtime and of the compiler
+  formats  write docs/formats: a page and a drawing of each format that ships
   targets  compile the runtime for the machines whose instructions it has, and look for these in what comes out";
 
 fn main() -> ExitCode {
@@ -32,6 +35,16 @@ fn main() -> ExitCode {
             print!("{}", lines::report(&root));
             ExitCode::SUCCESS
         }
+        Some("formats") => match formats::write(&root) {
+            Ok(written) => {
+                println!("{} files written", written.len());
+                ExitCode::SUCCESS
+            }
+            Err(wrong) => {
+                eprintln!("{wrong}");
+                ExitCode::from(1)
+            }
+        },
         Some("targets") => {
             let outcomes = targets::check(&root);
             for (target, outcome) in &outcomes {

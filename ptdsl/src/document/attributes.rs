@@ -5,20 +5,30 @@ use std::collections::BTreeMap;
 use super::bits::{number, ranges_of, span_mask};
 use super::columns::{Align, Columns};
 use super::layouts::families;
+use super::section::Section;
 use super::vocabulary::meaning;
 use crate::model::{Attribute, AttributeKind, Combine, Field, Format, Group, Layout, LayoutKind, Source};
 
 /// The attributes with their values, how they combine along the walk and where each layout stores them; then the codes
 /// of those that are more than a field.
 #[must_use]
-pub fn attributes(format: &Format) -> String {
+pub fn attributes(format: &Format) -> Section {
+    attributes_beyond(format, &Format { attributes: Vec::new(), ..format.clone() })
+}
+
+/// As [`attributes`], without those of which another model of the format says the same.
+pub(super) fn attributes_beyond(format: &Format, usual: &Format) -> Section {
+    let only: Vec<&Attribute> = format.attributes.iter().filter(|one| !is_alike(format, usual, one)).collect();
+    if only.is_empty() {
+        return Section::default();
+    }
     let mut table = Columns::new(&[
-        ("attribute", Align::Left),
+        ("attribute", Align::Code),
         ("values", Align::Left),
         ("along the walk", Align::Left),
         ("meaning", Align::Left),
     ]);
-    for attribute in &format.attributes {
+    for attribute in &only {
         let mut meaning = meaning_of(attribute);
         if attribute.hardware {
             meaning.push_str(" (written by the machine)");
@@ -30,13 +40,22 @@ pub fn attributes(format: &Format) -> String {
             meaning.trim().to_owned(),
         ]);
     }
-    let mut text = table.render();
-    text.push('\n');
-    text.push_str(&stored(format));
-    for (names, codes) in codes(format) {
-        text.push_str(&format!("\n{names}\n{codes}"));
-    }
-    text
+    let section = Section::default().table(table).gap().table(stored(format, &only));
+    codes(format, &only).into_iter().fold(section, |section, (names, codes)| section.title(names).table(codes))
+}
+
+/// Whether another model has the attribute in the same bits of the same layouts.
+fn is_alike(format: &Format, other: &Format, attribute: &Attribute) -> bool {
+    let places = |format: &Format, attribute: &Attribute| -> BTreeMap<String, String> {
+        let sources = attribute.sources.iter().map(|(place, source)| (&format.layouts[*place], source));
+        sources.map(|(layout, one)| (layout.name.clone(), source_bits(layout, &attribute.name, one))).collect()
+    };
+    let same = other.attributes.iter().find(|one| one.name == attribute.name);
+    same.is_some_and(|same| {
+        let in_other = places(other, same);
+        let in_both = places(format, attribute).into_iter().filter(|(layout, _)| in_other.contains_key(layout));
+        same.kind == attribute.kind && in_both.eq(in_other.clone())
+    })
 }
 
 fn values(kind: &AttributeKind) -> String {
@@ -72,24 +91,24 @@ fn meaning_of(attribute: &Attribute) -> String {
 }
 
 /// Attributes against layouts: the bits of the word that say it.
-fn stored(format: &Format) -> String {
+fn stored(format: &Format, only: &[&Attribute]) -> Columns {
     let says = |family: &Vec<usize>| {
-        let says = |layout: &usize| format.attributes.iter().any(|one| one.sources.contains_key(layout));
+        let says = |layout: &usize| only.iter().any(|one| one.sources.contains_key(layout));
         family.iter().any(says)
     };
     let shown: Vec<usize> =
         families(format).into_iter().filter(says).filter_map(|family| family.first().copied()).collect();
-    let mut header = vec![("bits in", Align::Left)];
+    let mut header = vec![("bits in", Align::Code)];
     header.extend(shown.iter().map(|layout| (format.layouts[*layout].name.as_str(), Align::Left)));
     let mut table = Columns::new(&header);
-    for attribute in &format.attributes {
+    for attribute in only {
         let cells = shown.iter().map(|place| match attribute.sources.get(place) {
             Some(source) => source_bits(&format.layouts[*place], &attribute.name, source),
             None => String::new(),
         });
         table.row([attribute.name.clone()].into_iter().chain(cells));
     }
-    table.render()
+    table
 }
 
 fn source_bits(layout: &Layout, name: &str, source: &Source) -> String {
@@ -129,12 +148,12 @@ pub fn field_mask(field: &Field) -> u128 {
 }
 
 /// The tables of codes, one for each different group of fields.
-fn codes(format: &Format) -> Vec<(String, String)> {
+fn codes(format: &Format, only: &[&Attribute]) -> Vec<(String, Columns)> {
     let mut groups: BTreeMap<(usize, Vec<String>), &Group> = BTreeMap::new();
-    for (place, attribute) in format.attributes.iter().enumerate() {
+    for (place, attribute) in only.iter().enumerate() {
         for source in attribute.sources.values() {
             if let Source::Group(group) = source {
-                let first = format.attributes.iter().position(|one| group.names.contains(&one.name));
+                let first = only.iter().position(|one| group.names.contains(&one.name));
                 groups.entry((first.unwrap_or(place), group.names.clone())).or_insert(group);
             }
         }
@@ -142,7 +161,7 @@ fn codes(format: &Format) -> Vec<(String, String)> {
     groups.into_values().map(|group| one_code(format, group)).collect()
 }
 
-fn one_code(format: &Format, group: &Group) -> (String, String) {
+fn one_code(format: &Format, group: &Group) -> (String, Columns) {
     let fields: Vec<&str> = group.fields.iter().map(|(name, _)| name.as_str()).collect();
     let bits: u32 = group.fields.iter().map(|(_, bits)| bits).sum();
     let mut table = Columns::new(&[("", Align::Right), ("", Align::Left), ("", Align::Left)]);
@@ -151,7 +170,7 @@ fn one_code(format: &Format, group: &Group) -> (String, String) {
         table.row([number(*value, bits), meaning, choice_docs(format, group, names)]);
     }
     let title = format!("{} = {}", group.names.join(", "), fields.join(", "));
-    (title, table.render())
+    (title, table)
 }
 
 /// The `///` of the named choice.

@@ -1,6 +1,7 @@
 //! What a client may choose, and what holds in a model.
 
 use super::columns::{Align, Columns};
+use super::section::Section;
 use crate::model::{Bits, Format};
 use crate::resolve::Description;
 use crate::span::Span;
@@ -9,21 +10,20 @@ use crate::tree::{ParameterSet, ValueSpan};
 /// The features and parameters of a description with the settings of a model of it; empty if there are none. `source` is
 /// the text of the file.
 #[must_use]
-pub fn choices(source: &str, description: &Description, format: &Format) -> String {
-    let mut text = features(source, description, format);
-    let parameters = parameters(description, format);
-    if !text.is_empty() && !parameters.is_empty() {
-        text.push('\n');
-    }
-    text + &parameters
+pub fn choices(source: &str, description: &Description, format: &Format) -> Section {
+    let features = features(source, description, format, true);
+    let parameters = parameters(description, format, "here");
+    let section = Section::default().table(features);
+    if parameters.is_empty() { section } else { section.gap().table(parameters) }
 }
 
-fn features(source: &str, description: &Description, format: &Format) -> String {
+/// The features with their usual settings, and with their settings here.
+pub(super) fn features(source: &str, description: &Description, format: &Format, here: bool) -> Columns {
     let mut table = Columns::new(&[
-        ("feature", Align::Left),
+        ("feature", Align::Code),
         ("here", Align::Left),
         ("usually", Align::Left),
-        ("only when", Align::Left),
+        ("only when", Align::Code),
         ("meaning", Align::Left),
     ]);
     let word = |on: bool| if on { "on" } else { "off" }.to_owned();
@@ -31,19 +31,20 @@ fn features(source: &str, description: &Description, format: &Format) -> String 
         let feature = &one.node;
         table.row([
             feature.name.value.clone(),
-            format.features.get(&feature.name.value).map_or(String::new(), |on| word(*on)),
+            format.features.get(&feature.name.value).filter(|_| here).map_or(String::new(), |on| word(*on)),
             word(feature.usually_on),
             feature.when.as_ref().map_or(String::new(), |when| quoted(source, when.span)),
             one.docs.join(" ").trim().to_owned(),
         ]);
     }
-    if table.is_empty() { String::new() } else { table.render() }
+    table
 }
 
-fn parameters(description: &Description, format: &Format) -> String {
+/// The parameters with their values in a model, under that title.
+pub(super) fn parameters(description: &Description, format: &Format, title: &str) -> Columns {
     let mut table = Columns::new(&[
-        ("parameter", Align::Left),
-        ("here", Align::Left),
+        ("parameter", Align::Code),
+        (title, Align::Left),
         ("values", Align::Left),
         ("meaning", Align::Left),
     ]);
@@ -66,7 +67,7 @@ fn parameters(description: &Description, format: &Format) -> String {
         }
         table.row([name.clone(), here.join(", "), values, one.docs.join(" ").trim().to_owned()]);
     }
-    if table.is_empty() { String::new() } else { table.render() }
+    table
 }
 
 fn bits_text(bits: &Bits) -> String {

@@ -5,6 +5,8 @@
 pub enum Align {
     /// At the left.
     Left,
+    /// At the left, in the words of the language.
+    Code,
     /// At the right, for numbers.
     Right,
 }
@@ -46,8 +48,7 @@ impl Columns {
     /// The table as lines. Columns that are empty throughout are left out.
     #[must_use]
     pub fn render(&self) -> String {
-        let shown: Vec<usize> =
-            (0..self.header.len()).filter(|column| self.rows.iter().any(|row| !row[*column].is_empty())).collect();
+        let shown = self.shown();
         let widths: Vec<usize> = shown.iter().map(|column| self.column_width(*column)).collect();
         let mut text = String::new();
         if self.header.iter().any(|(title, _)| !title.is_empty()) {
@@ -58,6 +59,33 @@ impl Columns {
             self.wrapped(&mut text, &shown, &widths, row);
         }
         text
+    }
+
+    /// The table in Markdown. Columns that are empty throughout are left out.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let shown = self.shown();
+        let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+        let mut text = line(shown.iter().map(|column| self.header[*column].0.clone()).collect());
+        let rules = shown.iter().map(|column| match self.header[*column].1 {
+            Align::Left | Align::Code => "---",
+            Align::Right => "---:",
+        });
+        text.push_str(&line(rules.map(str::to_owned).collect()));
+        for row in &self.rows {
+            text.push_str(&line(shown.iter().map(|column| self.markdown_cell(*column, &row[*column])).collect()));
+        }
+        text
+    }
+
+    fn markdown_cell(&self, column: usize, cell: &str) -> String {
+        let cell = cell.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
+        if self.header[column].1 == Align::Code && !cell.is_empty() { format!("`{cell}`") } else { cell }
+    }
+
+    /// The columns that are not empty throughout.
+    fn shown(&self) -> Vec<usize> {
+        (0..self.header.len()).filter(|column| self.rows.iter().any(|row| !row[*column].is_empty())).collect()
     }
 
     fn column_width(&self, column: usize) -> usize {
@@ -93,7 +121,7 @@ impl Columns {
             }
             let padding = " ".repeat(widths[place].saturating_sub(cell.chars().count()));
             match self.header[shown[place]].1 {
-                Align::Left => line.extend([*cell, &padding]),
+                Align::Left | Align::Code => line.extend([*cell, &padding]),
                 Align::Right => line.extend([&padding, *cell]),
             }
         }
@@ -130,6 +158,13 @@ mod tests {
         table.row(["a".into(), String::new(), "4".into()]);
         table.row(["longer".into(), String::new(), "512".into()]);
         assert_eq!(table.render(), "    name    size\n    a          4\n    longer   512\n");
+    }
+
+    #[test]
+    fn markdown_quotes_the_language_and_keeps_its_bars() {
+        let mut table = Columns::new(&[("bits", Align::Right), ("none", Align::Left), ("holds", Align::Code)]);
+        table.row(["7".into(), String::new(), "where a | b".into()]);
+        assert_eq!(table.markdown(), "| bits | holds |\n| ---: | --- |\n| 7 | `where a \\| b` |\n");
     }
 
     #[test]

@@ -3,14 +3,14 @@
 use super::bits::{bit_ranges, range, ranges_of, span_mask};
 use super::columns::{Align, Columns};
 use super::content::describe;
+use super::section::Section;
 use crate::model::{Content, Format, Layout, LayoutKind, Level, Row, Run};
 
 /// The bit tables of all layouts, in the order of the model. Shapes of a layout that differ only in what the geometry of
 /// their levels reserves share a table.
 #[must_use]
-pub fn layouts(format: &Format) -> String {
-    let tables: Vec<String> = families(format).iter().map(|family| table(format, family)).collect();
-    tables.join("\n")
+pub fn layouts(format: &Format) -> Section {
+    families(format).iter().fold(Section::default(), |section, family| table(format, family, section))
 }
 
 /// Layouts (indexes into `Format::layouts`) that have the same name and the same rows, in the order of the model.
@@ -59,14 +59,12 @@ pub fn title(format: &Format, family: &[usize]) -> String {
 }
 
 /// The bit table of layouts that have the same rows, under a line that names them.
-fn table(format: &Format, family: &[usize]) -> String {
+fn table(format: &Format, family: &[usize], section: Section) -> Section {
     let Some(layout) = family.first().and_then(|first| format.layouts.get(*first)) else {
-        return String::new();
+        return section;
     };
-    let mut text = title(format, family) + "\n";
-    for line in &layout.docs {
-        text.push_str(&format!("    {}\n", line.trim()));
-    }
+    let titled = section.title(title(format, family));
+    let section = layout.docs.iter().fold(titled, |section, line| section.line(line.trim()));
     let mut table =
         Columns::new(&[("bits", Align::Right), ("name", Align::Left), ("", Align::Left), ("meaning", Align::Left)]);
     for row in &layout.rows {
@@ -76,15 +74,11 @@ fn table(format: &Format, family: &[usize]) -> String {
         meaning.retain(|part| !part.is_empty());
         table.row([range(row.high, row.low), described.name, described.value, meaning.join("; ")]);
     }
-    text.push_str(&table.render());
-    for line in clauses(layout) {
-        text.push_str(&format!("    {line}\n"));
-    }
-    text
+    clauses(layout).into_iter().fold(section.table(table), Section::line)
 }
 
 /// What the geometry or a width makes of bits that store an address, by level where levels differ.
-fn derived(format: &Format, family: &[usize], row: &Row) -> Vec<String> {
+pub(super) fn derived(format: &Format, family: &[usize], row: &Row) -> Vec<String> {
     if !matches!(row.content, Content::Output { .. } | Content::Table { .. }) {
         return Vec::new();
     }
@@ -113,7 +107,8 @@ fn reserved(layout: &Layout, bits: u128) -> String {
     let mut parts = Vec::new();
     for (high, low) in bit_ranges(layout.reserved.fixed & bits) {
         let value = (layout.reserved_value & span_mask(high, low)) >> low;
-        parts.push(format!("{} must be {value:#x}", bits_words(span_mask(high, low))));
+        let value = if value == 0 { "0".to_owned() } else { format!("{value:#x}") };
+        parts.push(format!("{} must be {value}", bits_words(span_mask(high, low))));
     }
     for one in &layout.reserved.parametric {
         if one.bits & bits != 0 {
@@ -147,7 +142,7 @@ fn clauses(layout: &Layout) -> Vec<String> {
     lines
 }
 
-fn run_words(run: &Run) -> String {
+pub(super) fn run_words(run: &Run) -> String {
     let slots = |lg2: u32| 1u128 << lg2.min(127);
     let count = if run.least_lg2 == run.most_lg2 {
         format!("{} adjacent slots", slots(run.least_lg2))

@@ -1,15 +1,24 @@
 //! The ranges, the levels and the sizes of leaves as tables.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::bits::range;
 use super::columns::{Align, Columns};
+use super::section::Section;
 use super::sizes::{size, size_lg2};
 use crate::model::{Bits, Extension, Format, LayoutKind, Level, Range};
 
 /// The levels from the root down: index bits, slots, table bytes, what a slot covers and which layouts it may hold.
 #[must_use]
-pub fn levels(format: &Format) -> String {
+pub fn levels(format: &Format) -> Section {
+    let said = format.levels.iter().map(|level| (level.name.clone(), words(format, level))).collect();
+    levels_said(format, &said)
+}
+
+/// As [`levels`], with these words for the layouts of each level.
+pub(super) fn levels_said(format: &Format, said: &BTreeMap<String, String>) -> Section {
     let mut table = Columns::new(&[
-        ("level", Align::Left),
+        ("level", Align::Code),
         ("number", Align::Right),
         ("index", Align::Left),
         ("slots", Align::Right),
@@ -17,7 +26,7 @@ pub fn levels(format: &Format) -> String {
         ("table", Align::Right),
         ("aligned", Align::Right),
         ("a slot covers", Align::Right),
-        ("words", Align::Left),
+        ("words", Align::Code),
     ]);
     for level in &format.levels {
         let bytes = table_bytes(level.index_bits, level.word_bits);
@@ -31,15 +40,56 @@ pub fn levels(format: &Format) -> String {
             size(bytes),
             if aligned == bytes { String::new() } else { size(aligned) },
             size_lg2(level.shift),
-            words(format, level),
+            said.get(&level.name).cloned().unwrap_or_default(),
         ]);
     }
-    table.render()
+    Section::default().table(table)
 }
 
 /// The sizes of leaves from the smallest to the largest, each with the layouts that say it.
 #[must_use]
-pub fn leaf_sizes(format: &Format) -> String {
+pub fn leaf_sizes(format: &Format) -> Section {
+    leaf_sizes_beyond(format, format)
+}
+
+/// As [`leaf_sizes`], with a note on those that another model of the format does not have.
+pub(super) fn leaf_sizes_beyond(format: &Format, usual: &Format) -> Section {
+    let usual: BTreeSet<(u32, &str)> =
+        leaves(usual).into_iter().map(|(lg2, _, _, layout)| (lg2, usual.layouts[layout].name.as_str())).collect();
+    let mut table = Columns::new(&[
+        ("leaf", Align::Right),
+        ("level", Align::Code),
+        ("layout", Align::Code),
+        ("slots", Align::Right),
+        ("", Align::Left),
+    ]);
+    for (size_bits, run_lg2, level, layout) in leaves(format) {
+        let name = &format.layouts[layout].name;
+        let usually = usual.contains(&(size_bits, name.as_str()));
+        table.row([
+            size_lg2(size_bits),
+            format.levels[level].name.clone(),
+            name.clone(),
+            slots(run_lg2),
+            if usually { String::new() } else { "not usually".to_owned() },
+        ]);
+    }
+    Section::default().table(table)
+}
+
+/// The sizes of leaves, each once.
+pub(super) fn leaf_sizes_lg2(format: &Format) -> BTreeSet<u32> {
+    leaves(format).into_iter().map(|(lg2, ..)| lg2).collect()
+}
+
+/// `4 levels`
+pub(super) fn level_count(format: &Format) -> String {
+    let levels = format.levels.len();
+    format!("{levels} {}", if levels == 1 { "level" } else { "levels" })
+}
+
+/// Every leaf that is not refused, from the smallest: lg2 of its size and of its slots, its level and its layout.
+fn leaves(format: &Format) -> Vec<(u32, u32, usize, usize)> {
     let mut found = Vec::new();
     for (place, level) in format.levels.iter().enumerate() {
         for entry in level.entries.iter().filter(|entry| !entry.refused) {
@@ -54,31 +104,17 @@ pub fn leaf_sizes(format: &Format) -> String {
         }
     }
     found.sort_unstable();
-    let mut table = Columns::new(&[
-        ("leaf", Align::Right),
-        ("level", Align::Left),
-        ("layout", Align::Left),
-        ("slots", Align::Right),
-    ]);
-    for (size_bits, run_lg2, level, layout) in found {
-        table.row([
-            size_lg2(size_bits),
-            format.levels[level].name.clone(),
-            format.layouts[layout].name.clone(),
-            slots(run_lg2),
-        ]);
-    }
-    table.render()
+    found
 }
 
 /// The ranges of VA with their addresses and roots, and the width of the OA.
 #[must_use]
-pub fn ranges(format: &Format) -> String {
+pub fn ranges(format: &Format) -> Section {
     let mut table = Columns::new(&[
-        ("range", Align::Left),
+        ("range", Align::Code),
         ("bits", Align::Right),
         ("addresses", Align::Left),
-        ("root", Align::Left),
+        ("root", Align::Code),
         ("slots", Align::Right),
         ("table", Align::Right),
         ("aligned", Align::Right),
@@ -105,12 +141,12 @@ pub fn ranges(format: &Format) -> String {
         }
     }
     let output = match &format.output {
-        Bits::Fixed(width) => format!("    output addresses of {width} bits\n"),
+        Bits::Fixed(width) => format!("output addresses of {width} bits"),
         Bits::Runtime { parameter, least, most } => {
-            format!("    output addresses of {parameter} bits, {least} to {most}\n")
+            format!("output addresses of {parameter} bits, {least} to {most}")
         }
     };
-    table.render() + &output
+    Section::default().table(table).line(output)
 }
 
 /// The addresses of a range as `first..=last`; two stretches where the highest bit is copied upwards.
@@ -147,6 +183,7 @@ fn slots(lg2: u32) -> String {
     1u128.checked_shl(lg2).map_or(format!("2^{lg2}"), |slots| slots.to_string())
 }
 
-fn table_bytes(index_bits: u32, word_bits: u32) -> u128 {
+/// The bytes of a table of `1 << index_bits` words.
+pub(super) fn table_bytes(index_bits: u32, word_bits: u32) -> u128 {
     1u128.checked_shl(index_bits).unwrap_or(0) * u128::from(word_bits / 8)
 }

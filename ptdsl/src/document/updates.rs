@@ -1,11 +1,12 @@
 //! How live entries may be changed.
 
 use super::columns::{Align, Columns};
+use super::section::Section;
 use crate::model::{Change, Format, Way};
 
 /// The way of every kind of change, and what the machine does by itself.
 #[must_use]
-pub fn updates(format: &Format) -> String {
+pub fn updates(format: &Format) -> Section {
     let update = &format.update;
     let mut table =
         Columns::new(&[("change", Align::Left), ("of", Align::Left), ("way", Align::Left), ("", Align::Left)]);
@@ -15,33 +16,38 @@ pub fn updates(format: &Format) -> String {
             table.row([change.name().to_owned(), change_words(change).to_owned(), name.to_owned(), meaning.to_owned()]);
         }
     }
-    let mut text = table.render();
+    rules(format).into_iter().fold(Section::default().table(table), Section::line)
+}
+
+/// What the machine does by itself, and what it keeps.
+fn rules(format: &Format) -> Vec<String> {
+    let update = &format.update;
     let hardware: Vec<&str> = format
         .attributes
         .iter()
         .filter(|attribute| attribute.hardware)
         .map(|attribute| attribute.name.as_str())
         .collect();
-    let mut line = |words: String| text.push_str(&format!("    {words}\n"));
+    let mut lines = Vec::new();
     if !hardware.is_empty() {
-        line(format!("the machine writes {} by itself", hardware.join(", ")));
+        lines.push(format!("the machine writes {} by itself", hardware.join(", ")));
     }
     if let Some(level) = update.registers.and_then(|level| format.levels.get(level)) {
-        line(format!("{} is held in registers until the root is loaded again", level.name));
+        lines.push(format!("{} is held in registers until the root is loaded again", level.name));
     }
     if update.clean {
-        line("stores to tables are cleaned from the cache".to_owned());
+        lines.push("stores to tables are cleaned from the cache".to_owned());
     }
     if let Some(field) = &update.hold {
-        line(format!("a leaf whose size changes has {field} set meanwhile, in place of being absent"));
+        lines.push(format!("a leaf whose size changes has {field} set meanwhile, in place of being absent"));
     }
     if update.pairs {
-        line("a TLB entry holds two adjacent slots".to_owned());
+        lines.push("a TLB entry holds two adjacent slots".to_owned());
     }
-    text
+    lines
 }
 
-fn change_words(change: Change) -> &'static str {
+pub(super) fn change_words(change: Change) -> &'static str {
     match change {
         Change::Fill => "absent to present",
         Change::Clear => "leaf to absent",
@@ -56,7 +62,7 @@ fn change_words(change: Change) -> &'static str {
     }
 }
 
-fn way_words(way: Way) -> (&'static str, &'static str) {
+pub(super) fn way_words(way: Way) -> (&'static str, &'static str) {
     match way {
         Way::Lazy => ("lazy", "one store; a stale copy is harmless"),
         Way::Live => ("live", "one store, then a flush"),

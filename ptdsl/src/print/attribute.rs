@@ -65,7 +65,8 @@ pub fn print_update(page: &mut Page, update: &Update, comments: &Comments) {
     page.close(comments);
 }
 
-fn rule_line(rule: &Rule) -> String {
+/// `hardware accessed, dirty;`
+pub fn rule_line(rule: &Rule) -> String {
     match &rule.kind {
         RuleKind::Way { kinds, way: ways } => {
             format!("{} = {};", commas(kinds), cases(ways, |kind| way(*kind).to_owned()).join(" "))

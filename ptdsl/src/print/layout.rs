@@ -2,7 +2,7 @@
 
 use super::fragments::{cases, commas, cond, ended, first_to_last, number, output, range, slice, value};
 use super::page::{Page, Statement, is_bare};
-use crate::tree::{Comments, Content, Layout, LayoutKind, Origin, Part, PartKind, Place};
+use crate::tree::{Comments, Content, Layout, LayoutKind, Origin, Part, PartKind, Place, Row, Run};
 
 /// A layout made from nothing stands on one line only if it has no more parts than this: it is a table to be read.
 const PARTS_ON_A_LINE: usize = 3;
@@ -48,11 +48,16 @@ fn head(layout: &Layout) -> String {
 /// The bits of a row.
 fn place(part: &Part) -> Option<String> {
     let PartKind::Row(row) = &part.kind else { return None };
-    Some(match &row.place.value {
+    Some(row_place(row))
+}
+
+/// `51..12`, `7`, `c_bit`
+pub fn row_place(row: &Row) -> String {
+    match &row.place.value {
         Place::Bits(bits) => range(bits),
         Place::Bit(bit) => number(bit),
         Place::Parameter(name) => name.value.clone(),
-    })
+    }
 }
 
 fn statement(part: &Part) -> Statement {
@@ -66,15 +71,19 @@ fn statement(part: &Part) -> Statement {
         PartKind::Output(width) => output(width),
         PartKind::Lacks(names) => plain(format!("lacks {}", commas(names))),
         PartKind::Defer => plain("defer".to_owned()),
-        PartKind::Run(run) => {
-            let identical = if run.identical { " identical" } else { "" };
-            let in_ones = if run.in_ones { " in ones" } else { "" };
-            plain(format!("run {}{identical}{in_ones}", first_to_last(&run.first, run.last.as_ref())))
-        }
+        PartKind::Run(one) => plain(run(one)),
     }
 }
 
-fn content(one: &Content) -> String {
+/// `run 16 identical`
+pub fn run(run: &Run) -> String {
+    let identical = if run.identical { " identical" } else { "" };
+    let in_ones = if run.in_ones { " in ones" } else { "" };
+    format!("run {}{identical}{in_ones}", first_to_last(&run.first, run.last.as_ref()))
+}
+
+/// What a row holds, without its alternatives.
+pub fn content(one: &Content) -> String {
     let constant = |given: &Option<_>| given.as_ref().map(|given| format!(" = {}", value(given))).unwrap_or_default();
     match one {
         Content::Reserved(given) => format!("reserved{}", constant(given)),

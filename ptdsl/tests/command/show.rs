@@ -61,7 +61,7 @@ fn labels_do_not_overlap(drawn: &str) {
     let mut places: Vec<(Place, &str)> = Vec::new();
     for text in elements(drawn, "text") {
         let size = match attribute(text, "class").unwrap() {
-            "title" => 20.0,
+            "title" => 26.0,
             "name" => 15.0,
             "place" => 13.0,
             "label" => 12.0,

@@ -12,7 +12,7 @@ use crate::{output, source};
 /// Prints tables, or a drawing.
 pub fn run(request: &Show, color: Color) -> Outcome<ExitCode> {
     let bound = source::decided(&request.format, request.root.as_deref(), color)?;
-    let text = if request.svg { document::drawing(bound.format()) } else { text(&bound) };
+    let text = if request.svg { document::drawing(bound.format(), bound.format()) } else { text(&bound) };
     output::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -31,9 +31,9 @@ fn text(bound: &Bound) -> String {
     ];
     for (title, section) in sections {
         if !section.is_empty() {
-            text.push_str(&format!("\n{title}\n{section}"));
+            text.push_str(&format!("\n{title}\n{}", section.text()));
         }
     }
-    text.push_str(&format!("\nWords\n\n{}", document::layouts(format)));
+    text.push_str(&format!("\nWords\n\n{}", document::layouts(format).text()));
     text
 }
