@@ -66,7 +66,8 @@ fn records(root: &Path) -> Result<Vec<Judged>, String> {
     for file in files(&root.join("tests/judged"), ".txt") {
         let wrong = |error: String| format!("{}: {error}", file.display());
         let text = std::fs::read_to_string(&file).map_err(|error| wrong(error.to_string()))?;
-        all.extend(judged(&text).map_err(wrong)?);
+        let format = file.file_stem().unwrap_or_default().to_string_lossy();
+        all.extend(judged(&format, &text).map_err(wrong)?);
     }
     all.sort();
     Ok(all)

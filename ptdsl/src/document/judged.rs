@@ -7,29 +7,36 @@ pub struct Judged {
     pub format: String,
     /// The machine.
     pub machine: String,
-    /// What was looked at.
+    /// Which tables of the format, in a few words; empty where nothing is special.
     pub what: String,
-    /// How many accesses it was asked about.
+    /// How many accesses it was asked about, at least.
     pub probes: u64,
 }
 
-/// Reads a record: a line for each judgement, of format, machine, what and probes, with tabs between; lines that begin
-/// with `#` are comments.
+/// Reads the record of a format: a line for each machine and subject, of these and the number of probes, with tabs between.
+/// A subject may begin with the name of the format, which says nothing here.
 ///
 /// # Errors
 ///
 /// The first line that is not so.
-pub fn judged(text: &str) -> Result<Vec<Judged>, String> {
-    let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
-    lines.map(one).collect()
+pub fn judged(format: &str, text: &str) -> Result<Vec<Judged>, String> {
+    let line = |line: &str| {
+        one(format, line)
+            .ok_or_else(|| format!("found {line:?}, expected a machine, a subject and a number, with tabs between"))
+    };
+    text.lines().map(line).collect()
 }
 
-fn one(line: &str) -> Result<Judged, String> {
-    let wrong = || format!("found {line:?}, expected a format, a machine, what, and a number, with tabs between");
+fn one(format: &str, line: &str) -> Option<Judged> {
     let cells: Vec<&str> = line.split('\t').collect();
-    let [format, machine, what, probes] = cells[..] else { return Err(wrong()) };
-    let probes = probes.trim().replace('_', "").parse().map_err(|_| wrong())?;
-    Ok(Judged { format: format.to_owned(), machine: machine.to_owned(), what: what.to_owned(), probes })
+    let [machine, subject, probes] = cells[..] else { return None };
+    let what = subject.strip_prefix(format).map_or(subject, |rest| rest.trim_start_matches([',', ' ']));
+    Some(Judged {
+        format: format.to_owned(),
+        machine: machine.to_owned(),
+        what: what.to_owned(),
+        probes: probes.parse().ok()?,
+    })
 }
 
 #[cfg(test)]
@@ -38,9 +45,10 @@ mod tests {
 
     #[test]
     fn records_are_read_and_what_is_none_is_named() {
-        let only = Judged { format: "f".into(), machine: "KVM".into(), what: "usual".into(), probes: 12_000 };
-        assert_eq!(judged("# format\tmachine\nf\tKVM\tusual\t12000\n\n"), Ok(vec![only]));
-        assert!(judged("f\tKVM\t12000").is_err_and(|wrong| wrong.contains("KVM")));
-        assert!(judged("f\tKVM\tusual\tmany").is_err());
+        let one = |what: &str| Judged { format: "f".into(), machine: "KVM".into(), what: what.into(), probes: 12_000 };
+        let text = "KVM\tf\t12000\nKVM\tf, high\t12000\nKVM\tf of 48 bits\t12000\n";
+        assert_eq!(judged("f", text), Ok(vec![one(""), one("high"), one("of 48 bits")]));
+        assert!(judged("f", "KVM\t12000").is_err_and(|wrong| wrong.contains("KVM")));
+        assert!(judged("f", "KVM\tf\tmany").is_err());
     }
 }

@@ -197,14 +197,15 @@ impl<'a> Page<'a> {
         }
         let mut table = super::Columns::new(&[
             ("machine", super::Align::Left),
-            ("what", super::Align::Left),
+            ("tables", super::Align::Left),
             ("probes", super::Align::Right),
         ]);
         for one in &self.judged {
             table.row([one.machine.clone(), one.what.clone(), one.probes.to_string()]);
         }
-        let words = "Machines that walked tables which the emitted code built, and agreed with it in every access \
-                     (`tests/judged`), beside the reference walker, the conformance suite and the simulator.\n\n";
+        let words = "Machines that walked tables which the emitted code built, with at least so many probes, and agreed with it \
+                     about every one (`tests/judged`); beside the reference walker, the conformance suite and the \
+                     simulator.\n\n";
         words.to_owned() + &table.markdown()
     }
 }

@@ -50,7 +50,7 @@ pub fn index(pages: &[Page<'_>]) -> String {
     text.push_str(
         "\nLevels, widths and leaves are those of the usual binding; leaves *in italics* need a feature that is not usually \
          on. Lines are those of the file, comments and empty ones apart: formats of one file share them. Probes are single \
-         accesses of which the machine and ptgen said the same.\n",
+         accesses to tables that ptgen built, at least so many, of each of which the machine and ptgen said the same.\n",
     );
     text
 }
