@@ -17,6 +17,7 @@ mod leaves;
 mod level;
 mod merge;
 mod moves;
+mod ones;
 mod plan;
 mod scatter;
 mod show;

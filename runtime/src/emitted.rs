@@ -79,6 +79,38 @@ impl Codes {
     }
 }
 
+/// lg2 of the bytes of a leaf whose size is written into the low bits of its address, from bit `lowest` on, as a zero
+/// above ones.
+#[inline]
+#[must_use]
+pub const fn ones_lg2(address: u64, lowest: u32) -> u32 {
+    lowest + 1 + (address >> lowest).trailing_ones()
+}
+
+/// The address of such a leaf without its ones.
+#[inline]
+#[must_use]
+pub const fn ones_oa(address: u64, lowest: u32) -> u64 {
+    address & address.wrapping_add(1 << lowest)
+}
+
+/// What `va` is translated to by such a leaf.
+#[inline]
+#[must_use]
+pub const fn ones_output(address: u64, lowest: u32, va: u64) -> u64 {
+    // A carry through the ones reaches the zero above them.
+    let filled = address | ((1 << lowest) - 1);
+    let inside = filled ^ filled.wrapping_add(1);
+    filled & !inside | va & inside
+}
+
+/// The ones of such a leaf of `2^lg2` bytes.
+#[inline]
+#[must_use]
+pub const fn ones_below(lg2: u32, lowest: u32) -> u64 {
+    (1 << (lg2 - 1)) - (1 << lowest)
+}
+
 /// The lowest bits of `value` in the places of the bits of `mask`.
 #[inline]
 #[must_use]

@@ -130,6 +130,14 @@ pub enum Error {
         /// The word.
         word: u64,
     },
+    /// A word points to a table further down than the next level. Such tables are read; they are changed only where no
+    /// pointer skips levels.
+    SkippedLevels {
+        /// The first address of the word's slot.
+        va: Va,
+        /// The number of the level in which the word stands.
+        level: u8,
+    },
     /// A table could not be reached.
     Memory(
         /// Which one and why.
@@ -241,6 +249,9 @@ impl fmt::Display for Error {
             }
             Self::Reserved { va, level, word } => {
                 write!(out, "the word {word:#x} for {va} at level {level} is reserved")
+            }
+            Self::SkippedLevels { va, level } => {
+                write!(out, "the pointer for {va} at level {level} skips levels, so that nothing can be put beside it")
             }
             Self::Memory(error) => error.fmt(out),
         }

@@ -114,6 +114,13 @@ pub trait Format: Copy + Eq + Hash + fmt::Debug + Send + Sync + 'static {
         0
     }
 
+    /// [`Level::child`].
+    #[inline]
+    fn child(self, w: Self::Word) -> u8 {
+        let _ = w;
+        0
+    }
+
     /// [`Level::table_software`], of levels that have tables.
     #[inline]
     fn table_software(self) -> Self::Word {
@@ -214,7 +221,8 @@ pub trait RootVisitor<F: Format> {
 /// What has a default fits a level without leaves or runs, whose emptied slots hold zero, and which says everything else
 /// as the [`Format`] says it for all levels.
 ///
-/// Predicates on words are exact: every word is exactly one of absent, table, leaf, or (if all three fail) reserved.
+/// Predicates on words are exact: every word is exactly one of absent, table, leaf, or (if all three fail) reserved. Where
+/// words can [skip](Self::SKIPS) levels, one of these is a fourth kind, and no table in this sense.
 pub trait Level: Sized + 'static {
     /// The format.
     type Format: Format;
@@ -231,6 +239,9 @@ pub trait Level: Sized + 'static {
     const IS_FLOOR: bool = false;
     /// Whether a word here can point to a table of [`Below`](Self::Below).
     const HAS_TABLES: bool = !<Self::Below as Level>::IS_FLOOR;
+
+    /// Whether a word here can point to a table further down than [`Below`](Self::Below).
+    const SKIPS: bool = false;
 
     /// The lowest VA bit that indexes this level: lg2 of the bytes that one slot translates.
     #[inline]
@@ -278,7 +289,7 @@ pub trait Level: Sized + 'static {
         f.is_absent(w)
     }
 
-    /// Whether `w` points to a table, with nothing wrong about it.
+    /// Whether `w` points to a table of the level below, with nothing wrong about it.
     #[inline]
     fn is_table(f: Self::Format, w: WordOf<Self>) -> bool {
         Self::HAS_TABLES && f.is_table(w)
@@ -289,6 +300,20 @@ pub trait Level: Sized + 'static {
     fn is_leaf(f: Self::Format, w: WordOf<Self>) -> bool {
         let _ = (f, w);
         false
+    }
+
+    /// Whether `w` points to a table further down than the level below, with nothing wrong about it. The skipped bits of a VA
+    /// have to be zero.
+    #[inline]
+    fn is_skip(f: Self::Format, w: WordOf<Self>) -> bool {
+        let _ = (f, w);
+        false
+    }
+
+    /// The number of the level of the table that `w` points to, a word that [skips](Self::is_skip) levels.
+    #[inline]
+    fn child(f: Self::Format, w: WordOf<Self>) -> u8 {
+        f.child(w)
     }
 
     /// The word that points to the table at `address` and limits nothing. `address` is aligned and within the OA width.

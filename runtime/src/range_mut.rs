@@ -7,6 +7,8 @@ use crate::address::{Oa, Va, VaRange};
 use crate::error::Error;
 use crate::flush::{FlushRequest, Scope};
 use crate::format::{Format, Level, RootVisitor, Sizes};
+use crate::memory::Memory;
+use crate::tables::skips::refuse_skips;
 use crate::tables::span::{Span, all_sizes, low, span, va, va_range, whole};
 use crate::tree::{Tree, Use};
 
@@ -90,6 +92,20 @@ impl<F: Format> Target<F> {
             }
             _ => Ok(span),
         }
+    }
+
+    /// The same, for a change: no pointer in it skips levels.
+    #[inline]
+    pub(crate) fn span_to_change<L: Level<Format = F>, M: Memory>(
+        &self,
+        memory: &M,
+        range: VaRange,
+    ) -> Result<Option<Span>, Error> {
+        let span = self.span::<L>(range)?;
+        if let Some(span) = span {
+            refuse_skips::<L, M>(self.f, memory, self.root, span)?;
+        }
+        Ok(span)
     }
 
     /// Whether all of `span` may be changed.

@@ -37,7 +37,7 @@ pub fn compare<F: Format>(f: F, model: &model::Format, range: usize, seed: u64) 
     let mut cx = Context::new(&arena, &arena, NoTlb);
     let tree = Tree::new(&mut cx, f).expect("a root can be allocated");
     let tables = tables(f, &arena, tree.root().get());
-    let mut fill = Fill { rng: &mut rng, arena: &arena, tables: &tables, next: 0 };
+    let mut fill = Fill { rng: &mut rng, model, arena: &arena, tables: &tables, next: 0 };
     each_level(f, &mut fill);
 
     let memory = |address: u64, _bytes: u32| arena.read(address).map(|word| u128::from(word.into()));
@@ -70,6 +70,7 @@ fn tables<F: Format>(f: F, arena: &Arena<'_, F::Word>, root: u64) -> Vec<Vec<u64
 /// Writes words into every slot of the tables of a level.
 struct Fill<'a, 'b, F: Format, R> {
     rng: &'a mut R,
+    model: &'a model::Format,
     arena: &'a Arena<'b, F::Word>,
     tables: &'a [Vec<u64>],
     /// The index of the level that comes next.
@@ -79,14 +80,44 @@ struct Fill<'a, 'b, F: Format, R> {
 impl<F: Format, R: Rng> EachLevel<F> for Fill<'_, '_, F, R> {
     fn level<L: Level<Format = F>>(&mut self, f: F) {
         let children = self.tables.get(self.next + 1).cloned().unwrap_or_default();
+        let further = further::<L>(f, self.model, self.tables.get(self.next + 2..).unwrap_or_default());
         for &table in &self.tables[self.next] {
             for slot in 0..1_u64 << L::index_bits(f) {
-                let word = word::<L, R>(f, self.rng, &children);
+                let mut word = word::<L, R>(f, self.rng, &children);
+                if !further.is_empty() && self.rng.random_bool(0.25) {
+                    word = further[self.rng.random_range(0..further.len())];
+                }
                 self.arena.write(table + (slot << F::Word::BYTES_LG2), stored(f, word));
             }
         }
         self.next += 1;
     }
+}
+
+/// Words of level `L` that point to the tables of levels further down than the next one, where a field names the level.
+fn further<L: Level>(f: L::Format, model: &model::Format, tables: &[Vec<u64>]) -> Vec<<L::Format as Format>::Word> {
+    let number_of = |level: usize| u32::from(L::NUMBER) - model.levels[level].number;
+    let mut words = Vec::new();
+    for layout in model.layouts.iter().filter(|layout| layout.kind == model::LayoutKind::Table) {
+        let Some(named) = &layout.child_field else { continue };
+        let field = layout.fields.iter().find(|field| field.name == named.field).expect("the layout has the field");
+        let mask = field.pieces.iter().fold(0, |mask, piece| mask | ((1 << piece.bits) - 1) << piece.word_low);
+        for (value, &level) in
+            named.levels.iter().filter(|(_, level)| model.levels[**level].number < u32::from(L::NUMBER))
+        {
+            let below = usize::try_from(number_of(level)).expect("few levels");
+            for &address in below.checked_sub(2).and_then(|skipped| tables.get(skipped)).into_iter().flatten() {
+                let bits = field.pieces.iter().fold(0, |bits, piece| {
+                    bits | (value >> piece.value_low & ((1 << piece.bits) - 1)) << piece.word_low
+                });
+                let direct: u64 = L::table(f, address).into();
+                let bits = if field.inverted { bits ^ mask } else { bits };
+                let word = u128::from(direct) & !mask | bits;
+                words.push(<L::Format as Format>::Word::truncate(u64::try_from(word).expect("a word")));
+            }
+        }
+    }
+    words
 }
 
 /// A word for a table of level `L`.
@@ -125,7 +156,11 @@ fn leaf<L: Level, R: Rng>(f: L::Format, rng: &mut R) -> Option<<L::Format as For
 /// An address: mostly canonical, mostly in the slots that share the most significant bits.
 fn address<F: Format>(f: F, rng: &mut impl Rng) -> u64 {
     let position = rng.random::<u64>();
-    let va = f.extend(position & positions(f));
+    // Some addresses have stretches of zeroes, for pointers that skip levels.
+    let from = rng.random_range(0..64);
+    let stretch = (1_u64.wrapping_shl(rng.random_range(1..28)) - 1) << from;
+    let zeroes = if rng.random_bool(0.4) { stretch } else { 0 };
+    let va = f.extend(position & positions(f) & !zeroes);
     if rng.random_bool(0.05) { va ^ 1 << rng.random_range(0..64) } else { va }
 }
 
@@ -165,7 +200,7 @@ fn judge<F: Format>(
             let Err(found) = found else { panic!("{}", context()) };
             let kind = match fault {
                 walk::Fault::NotCanonical => FaultKind::NotCanonical,
-                walk::Fault::Absent { .. } => FaultKind::Absent,
+                walk::Fault::Absent { .. } | walk::Fault::SkippedBits => FaultKind::Absent,
                 walk::Fault::NoMemory(_) => FaultKind::Memory,
                 _ => FaultKind::Reserved,
             };

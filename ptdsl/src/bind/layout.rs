@@ -12,7 +12,7 @@ use super::condition::{Word, all, any, equal, not, optional, pieces_are};
 use super::env::{At, Env, small};
 use super::geometry::Geometry;
 use super::groups::JoinedFields;
-use super::pieces::{bits_of, fields, ones, pieces};
+use super::pieces::{bits_of, fields, pieces, sizes_in_ones};
 use super::reserved::Reserved;
 use super::rows::{self, mask};
 
@@ -240,7 +240,7 @@ impl<'m> Maker<'m> {
         }
         if let (Some(run), Site::Level(level, _)) = (run.filter(|run| run.in_ones), site) {
             let shift = self.geometry.places.get(level).map_or(0, |place| place.shift);
-            refused.push(not(any((run.least_lg2..=run.most_lg2).filter_map(|lg2| ones(output, shift, lg2)).collect())));
+            refused.push(not(sizes_in_ones(output, shift, run)));
         }
         refused.retain(|test| *test != Test::Never);
         refused

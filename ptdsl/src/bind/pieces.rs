@@ -1,8 +1,8 @@
 //! Where bits of values stand in words.
 
-use crate::model::{self, Bits, Content, Field, Piece, Test};
+use crate::model::{self, Bits, Content, Field, Piece, Run, Test};
 
-use super::condition::equal;
+use super::condition::{all, equal, not};
 use super::rows::{self, mask};
 
 /// The bits of all rows with such contents.
@@ -54,18 +54,17 @@ pub(super) fn fields(made: &rows::Rows<'_>) -> Vec<Field> {
     fields
 }
 
-/// The words of a run of `2^lg2` slots: the address ends in a zero above ones.
-pub(super) fn ones(output: &[Piece], shift: u32, lg2: u32) -> Option<Test> {
-    let lowest = output.iter().map(|piece| piece.value_low).min()?;
-    let zero = (shift + lg2).checked_sub(1)?;
-    let count = zero.checked_sub(lowest)?;
-    let pattern = mask(lowest, count);
-    let looked_at = mask(lowest, count + 1);
-    let mut test = (0, 0);
-    for piece in output {
+/// The words of all runs whose size is written into the address: ones below the smallest run, and above them, up to where
+/// the zero of the largest would be, not all ones.
+pub(super) fn sizes_in_ones(output: &[Piece], shift: u32, run: &Run) -> Test {
+    let lowest = output.iter().map(|piece| piece.value_low).min().unwrap_or(0);
+    let stored = |bits: u128| {
         let part =
-            |bits: u128| (bits.checked_shr(piece.value_low).unwrap_or(0) & mask(0, piece.bits)) << piece.word_low;
-        test = (test.0 | part(looked_at), test.1 | part(pattern));
-    }
-    Some(equal(test.0, test.1))
+            |piece: &Piece| (bits.checked_shr(piece.value_low).unwrap_or(0) & mask(0, piece.bits)) << piece.word_low;
+        output.iter().fold(0, |all, piece| all | part(piece))
+    };
+    let zero = shift + run.least_lg2 - 1;
+    let below = stored(mask(lowest, zero.saturating_sub(lowest)));
+    let above = stored(mask(zero, run.most_lg2 - run.least_lg2 + 1));
+    all(vec![equal(below, below), not(equal(above, above))])
 }

@@ -104,29 +104,31 @@ impl Facts<'_> {
             _ => 0,
         };
         let low = position.low.least;
-        for stored in shape.output.iter().filter(|it| it.value_bit < low + run_lg2) {
+        let in_ones = node.run.as_ref().filter(|run| run.in_ones);
+        for stored in shape.output.iter().filter(|it| it.value_bit < low + run_lg2 && in_ones.is_none()) {
             let Some(word_bit) = stored.word_bit else { continue };
             let clear = self.bit(word_bit, false);
             let demand = self.bdds.implies(stored.when, clear);
             lawful = self.bdds.and(lawful, demand);
         }
-        let Some(run) = node.run.as_ref().filter(|run| run.in_ones) else { return lawful };
+        let Some(run) = in_ones else { return lawful };
         let last = run.last.unwrap_or(run.first).value.value;
         let sizes = run.first.value.value.checked_ilog2().zip(last.checked_ilog2());
         let (least, most) = sizes.unwrap_or((1, 1));
         let mut any = Bdd::FALSE;
+        let lowest = shape.output.iter().map(|it| it.value_bit).min().unwrap_or(low).min(low);
         for lg2 in least..=most {
-            let pattern = self.ones_then_zero(shape, low, lg2);
+            let pattern = self.ones_then_zero(shape, lowest, low + lg2);
             any = self.bdds.or(any, pattern);
         }
         self.bdds.and(lawful, any)
     }
 
-    /// A run of 2^`lg2` slots: a zero above ones in the address bits below its alignment.
-    fn ones_then_zero(&mut self, shape: &Shape, low: u32, lg2: u32) -> Bdd {
+    /// A run of 2^`lg2` bytes: a zero above ones in the stored address bits below its alignment.
+    fn ones_then_zero(&mut self, shape: &Shape, lowest: u32, lg2: u32) -> Bdd {
         let mut pattern = Bdd::TRUE;
-        for place in 0..lg2 {
-            let bit = self.stored_bit(&shape.output, low + place);
+        for place in lowest..lg2 {
+            let bit = self.stored_bit(&shape.output, place);
             let right = if place + 1 == lg2 { self.bdds.not(bit) } else { bit };
             pattern = self.bdds.and(pattern, right);
         }

@@ -251,6 +251,11 @@ impl Expr {
             Self::Op(Op::Eq, operands) => Self::Op(Op::Ne, operands),
             Self::Op(Op::Ne, operands) => Self::Op(Op::Eq, operands),
             Self::Op(Op::Not, mut operands) if operands.len() == 1 => operands.remove(0),
+            Self::Op(Op::Le, mut operands) if matches!(operands[..], [_, Self::Number(_)]) => {
+                operands.swap(0, 1);
+                operands[0] = operands[0].clone().plus(1);
+                Self::Op(Op::Le, operands)
+            }
             other => Self::Op(Op::Not, vec![other]),
         }
     }

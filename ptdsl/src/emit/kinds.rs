@@ -91,6 +91,30 @@ impl<'a> Kinds<'a> {
         plan.of_cases(&[self.by_word()], cases.collect()).unwrap_or(Expr::Bits(0))
     }
 
+    /// The same. Where words of some layout say their size in ones, what holds for each layout is said by itself: it has
+    /// little in common with the others.
+    pub(crate) fn told_apart(
+        &self,
+        plan: &Plan<'a>,
+        each: &mut dyn FnMut(&'a Format, usize, Leaf<'a>) -> Expr,
+    ) -> Expr {
+        if !self.all().any(|(.., leaf)| leaf.in_ones()) {
+            return self.merged(plan, each);
+        }
+        let mut of_layout = |wanted: usize| {
+            let cases = self.all().filter(|(_, _, coordinate, _)| *coordinate == wanted as u128);
+            let cases = cases.map(|(member, place, _, leaf)| Case {
+                member,
+                at: Vec::new(),
+                value: each(plan.format(member), place, leaf),
+            });
+            plan.of_cases(&[], cases.collect()).unwrap_or(Expr::Bits(0))
+        };
+        let last = self.tests.len() - 1;
+        let rest = of_layout(last);
+        (0..last).rev().fold(rest, |rest, place| Expr::choose(self.tests[place].1.clone(), of_layout(place), rest))
+    }
+
     /// What holds for a leaf of size `lg2`.
     pub(crate) fn merged_by_size(
         &self,
@@ -107,12 +131,13 @@ impl<'a> Kinds<'a> {
         plan: &Plan<'a>,
         each: &mut dyn FnMut(&'a Format, usize, Leaf<'a>) -> Body,
     ) -> Option<Body> {
-        let cases = self.all().map(|(member, place, _, leaf)| Case {
-            member,
-            at: vec![u128::from(leaf.lg2)],
-            value: each(plan.format(member), place, leaf),
-        });
-        Body::merged(plan, &[Self::by_size()], cases.collect())
+        let mut cases = Vec::new();
+        for (member, place, _, leaf) in self.all() {
+            let value = each(plan.format(member), place, leaf);
+            let sizes = leaf.lg2..=leaf.most_lg2;
+            cases.extend(sizes.map(|lg2| Case { member, at: vec![u128::from(lg2)], value: value.clone() }));
+        }
+        Body::merged(plan, &[Self::by_size()], cases)
     }
 
     /// What is done for the first leaf of every member.

@@ -11,6 +11,7 @@ use super::leaf::{Coupled, Said, decode, encode};
 use super::level::word;
 use super::merge::Dim;
 use super::moves::{leftovers, moved};
+use super::ones;
 use super::plan::{Case, Plan};
 use super::scatter;
 use super::show::name;
@@ -68,8 +69,9 @@ impl Leaves {
 /// A leaf word of given attributes and size.
 fn template<'a>(plan: &Plan<'a>, kinds: &Kinds<'a>, bits: &TokenStream) -> Method {
     let body = kinds.body_by_size(plan, &mut |format, _, leaf| {
-        let constants = Expr::Bits(leaf.layout.written | leaf.layout.reserved_value);
-        let mut body = Body::of(Expr::bit_or(vec![constants, Expr::var("bits")]));
+        let mut parts = vec![Expr::Bits(leaf.layout.written | leaf.layout.reserved_value), Expr::var("bits")];
+        parts.extend(leaf.in_ones().then(|| ones::pattern(plan, leaf)));
+        let mut body = Body::of(Expr::bit_or(parts));
         let joint = leftovers(plan, leaf, &encode(plan, format, leaf)).joint;
         body.after = joint.into_iter().map(|(place, holds)| (plan.attributes[place].name.clone(), holds)).collect();
         body
@@ -246,7 +248,8 @@ fn moves_between<'a>(plan: &Plan<'a>, from: &Kinds<'a>, to: &Kinds<'a>) -> Optio
     for (member, _, coordinate, old) in from.all() {
         for (_, _, _, new) in to.all().filter(|(other, ..)| *other == member) {
             let value = moved(plan, plan.format(member), old, new, from.known(member));
-            cases.push(Case { member, at: vec![u128::from(new.lg2), coordinate], value });
+            let sizes = new.lg2..=new.most_lg2;
+            cases.extend(sizes.map(|lg2| Case { member, at: vec![u128::from(lg2), coordinate], value: value.clone() }));
         }
     }
     let dims: [Dim; 2] = [Kinds::by_size(), from.by_word()];

@@ -4,24 +4,27 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 
 use super::body::{Method, Parameter};
+use super::cube::Formula;
 use super::docs;
 use super::expr::{Expr, Op};
 use super::kinds::Kinds;
 use super::leaves::Leaves;
-use super::plan::{Leaf, Level, Plan, of_kind};
+use super::ones;
+use super::plan::{Case, Leaf, Level, Plan, of_kind};
 use super::scatter;
 use super::show::{decimal, name};
 use super::words::{self, class, w};
 use crate::model::{Field, Format, Layout, LayoutKind};
 
 /// Methods that a level leaves to the format if it says nothing of its own.
-const COMMON: [&str; 15] = [
+const COMMON: [&str; 16] = [
     "is_absent",
     "payload_mask",
     "is_table",
     "table",
     "table_address",
     "table_software",
+    "child",
     "limit",
     "attributes",
     "template",
@@ -87,6 +90,11 @@ fn level(plan: &Plan<'_>, place: usize, own: &TokenStream) -> TokenStream {
     let number = decimal(place as u128);
     let has_tables = has_tables(plan, level);
     let has_tables = (has_tables != plan.below(place).is_some()).then(|| quote!(const HAS_TABLES: bool = #has_tables;));
+    let skips = can_skip(plan, level).then(|| {
+        quote!(
+            const SKIPS: bool = true;
+        )
+    });
     quote! {
         #docs
         pub enum #of {}
@@ -95,6 +103,7 @@ fn level(plan: &Plan<'_>, place: usize, own: &TokenStream) -> TokenStream {
             type Below = #below;
             const INFO: #krate::LevelInfo = LEVELS[#number];
             #has_tables
+            #skips
             #own
         }
     }
@@ -168,11 +177,14 @@ fn align_lg2(plan: &Plan<'_>, format: &Format, place: usize) -> u32 {
 
 /// The sizes of leaves as a set of bits.
 pub(crate) fn sizes(leaves: &[Leaf<'_>]) -> Expr {
-    let mut sizes: Vec<u32> = leaves.iter().map(|leaf| leaf.lg2).collect();
+    let mut sizes: Vec<(u32, u32)> = leaves.iter().map(|leaf| (leaf.lg2, leaf.most_lg2)).collect();
     sizes.sort_unstable();
     sizes.dedup();
-    let one = |lg2: &u32| Expr::Op(Op::Shl, vec![Expr::number(1), Expr::number(*lg2)]);
-    Expr::bit_or(sizes.iter().map(one).collect())
+    let some = |&(least, most): &(u32, u32)| {
+        let stretch = Expr::Number(scatter::ones(most - least + 1));
+        Expr::Op(Op::Shl, vec![stretch, Expr::number(least)])
+    };
+    Expr::bit_or(sizes.iter().map(some).collect())
 }
 
 fn absent(plan: &Plan<'_>, level: &Level) -> Vec<Method> {
@@ -203,9 +215,9 @@ fn first_absent(format: &Format, place: usize) -> Option<&Layout> {
 }
 
 fn tables(plan: &Plan<'_>, level: &Level) -> Vec<Method> {
-    let is_table = plan.at_level(level, |format, place| class(format, place, LayoutKind::Table).expr(&w()));
+    let is_table = plan.at_level(level, |format, place| words::pointing(format, place).expr(&w()));
     let table = plan.at_level(level, |format, place| match plan.table(format, place) {
-        Some((_, layout)) => words::table(plan, format, layout),
+        Some((_, layout)) => words::table(plan, format, place, layout),
         None => Expr::Bits(format.levels[place].empty[plan.family.range]),
     });
     let address = plan.at_level(level, |format, place| match plan.table(format, place) {
@@ -222,31 +234,66 @@ fn tables(plan: &Plan<'_>, level: &Level) -> Vec<Method> {
     });
     let no_software = software == Expr::Bits(0);
     let (seen, limits) = (vec![word(plan, "w")], vec![word(plan, "limits"), word(plan, "w")]);
-    vec![
+    let mut methods = skips(plan, level);
+    methods.extend([
         Method::simple("is_table", seen.clone(), quote!(bool), &is_table),
         Method::simple("table", vec![("address", quote!(u64))], plan.word(), &table),
         Method::simple("table_address", seen, quote!(u64), &address),
         Method::simple("table_software", Vec::new(), plan.word(), &software).usual(no_software),
         Method::simple("limit", limits, plan.word(), &limit).usual(usual),
+    ]);
+    methods
+}
+
+/// Words that point to a table further down than the next level, if there can be any.
+fn skips(plan: &Plan<'_>, level: &Level) -> Vec<Method> {
+    if !can_skip(plan, level) {
+        return Vec::new();
+    }
+    let is_skip = plan.at_level(level, |format, place| words::skipping(format, place).expr(&w()));
+    let child = plan.places(level).filter_map(|(member, place)| {
+        let format = plan.format(member);
+        let (_, layout) = plan.table(format, place)?;
+        Some(Case { member, at: Vec::new(), value: words::child(plan, format, layout)? })
+    });
+    let child = plan.of_cases(&[], child.collect()).unwrap_or(Expr::Number(0));
+    vec![
+        Method::simple("is_skip", vec![word(plan, "w")], quote!(bool), &is_skip),
+        Method::simple("child", vec![word(plan, "w")], quote!(u8), &child),
     ]
+}
+
+/// Whether a word of the level can point to a table further down than the next one.
+fn can_skip(plan: &Plan<'_>, level: &Level) -> bool {
+    plan.places(level).any(|(member, place)| words::skipping(plan.format(member), place) != Formula::Known(false))
 }
 
 /// Predicates and addresses of leaves.
 fn leaf_words<'a>(plan: &Plan<'a>, level: &Level, kinds: &Kinds<'a>) -> Vec<Method> {
     let seen = || vec![word(plan, "w")];
     let is_leaf = plan.at_level(level, |format, place| class(format, place, LayoutKind::Leaf).expr(&w()));
-    let oa = |leaf: Leaf<'_>| words::address(plan, &leaf.layout.output, leaf.layout);
-    let leaf_oa = kinds.merged(plan, &mut |_, _, leaf| oa(leaf));
-    let lg2 = kinds.merged(plan, &mut |_, _, leaf| Expr::number(leaf.lg2));
+    let oa = |leaf: Leaf<'_>| match leaf.in_ones() {
+        true => ones::oa(plan, leaf),
+        false => words::address(plan, &leaf.layout.output, leaf.layout),
+    };
+    let leaf_oa = kinds.told_apart(plan, &mut |_, _, leaf| oa(leaf));
+    let lg2 = kinds.told_apart(plan, &mut |_, _, leaf| match leaf.in_ones() {
+        true => ones::size_lg2(plan, leaf),
+        false => Expr::number(leaf.lg2),
+    });
     let shift = plan.at_level(level, |format, place| Expr::number(format.levels[place].shift));
     let identical = kinds.merged_by_size(plan, &mut |_, _, leaf| Expr::Bool(is_identical(leaf)));
-    let output = kinds.merged(plan, &mut |format, place, leaf| {
+    let output = kinds.told_apart(plan, &mut |format, place, leaf| {
+        if leaf.in_ones() {
+            return ones::output(plan, leaf);
+        }
         let size = if is_identical(leaf) { leaf.lg2 } else { format.levels[place].shift };
         let inside = Expr::bit_and(vec![Expr::var("va"), Expr::Bits(scatter::ones(size))]);
         Expr::bit_or(vec![oa(leaf), inside])
     });
     let leaf = kinds.merged_by_size(plan, &mut |_, _, leaf| {
-        let stored = words::with_address(plan, &Expr::var("oa"), &leaf.layout.output, leaf.layout);
+        let pieces = if leaf.in_ones() { ones::above(leaf) } else { leaf.layout.output.clone() };
+        let stored = words::with_address(plan, &Expr::var("oa"), &pieces, leaf.layout);
         Expr::bit_or(vec![Expr::var("template"), stored])
     });
     let with_va = vec![word(plan, "w"), ("va", quote!(u64))];

@@ -4,6 +4,7 @@ use super::body::Body;
 use super::cube::{Cube, Formula};
 use super::expr::Expr;
 use super::leaf::{Said, field};
+use super::ones;
 use super::plan::{Leaf, Plan, attribute_of};
 use super::scatter;
 use super::words::{moving_bit, neutral_bit, w};
@@ -50,6 +51,8 @@ struct Moves {
     inverted: u128,
     /// Bits of the result that are ones.
     written: u128,
+    /// Bits of the result that say its size.
+    size: Option<Expr>,
     /// What must hold.
     before: Vec<(String, Expr)>,
 }
@@ -74,6 +77,7 @@ impl Moves {
         for (distance, bits) in self.moved {
             parts.push(Expr::bit_and(vec![w(), Expr::Bits(bits)]).shifted(distance));
         }
+        parts.extend(self.size);
         Expr::bit_or(parts).bit_xor(Expr::Bits(self.inverted))
     }
 }
@@ -106,6 +110,7 @@ pub(crate) fn moved(plan: &Plan<'_>, format: &Format, from: Leaf<'_>, to: Leaf<'
     let stay = written & known.mask & known.value;
     moves.kept |= stay;
     moves.written |= written & !stay;
+    moves.size = to.in_ones().then(|| ones::pattern(plan, to));
     let before = std::mem::take(&mut moves.before);
     Body { before, value: moves.value(), after: Vec::new() }
 }

@@ -83,8 +83,17 @@ pub(crate) struct Leaf<'a> {
     pub(crate) index: usize,
     /// Its layout.
     pub(crate) layout: &'a Layout,
-    /// lg2 of the bytes that it translates, its run included.
+    /// lg2 of the bytes that it translates, its run included; of runs of several lengths, the shortest.
     pub(crate) lg2: u32,
+    /// The same of the longest run.
+    pub(crate) most_lg2: u32,
+}
+
+impl Leaf<'_> {
+    /// Whether words of this layout say their size in the low bits of the address.
+    pub(crate) fn in_ones(self) -> bool {
+        self.layout.run.as_ref().is_some_and(|run| run.in_ones)
+    }
 }
 
 impl<'a> Plan<'a> {
@@ -194,8 +203,8 @@ impl<'a> Plan<'a> {
         let layouts = of_kind(format, place, LayoutKind::Leaf);
         layouts
             .map(|(index, layout)| {
-                let run = layout.run.as_ref().map_or(0, |run| run.least_lg2);
-                Leaf { index, layout, lg2: level.shift + run }
+                let (least, most) = layout.run.as_ref().map_or((0, 0), |run| (run.least_lg2, run.most_lg2));
+                Leaf { index, layout, lg2: level.shift + least, most_lg2: level.shift + most }
             })
             .collect()
     }

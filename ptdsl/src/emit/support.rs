@@ -55,8 +55,8 @@ impl Found<'_> {
                 let onto_next = layout.children.iter().all(|child| child.levels.get(&place) == Some(&(place + 1)));
                 if layout.children.len() != 1 || layout.children[0].condition != Test::Always {
                     self.add("a choice of two children", &layout.name, layout.line);
-                } else if !onto_next || layout.child_field.is_some() {
-                    self.add("levels that a walk can skip", &layout.name, layout.line);
+                } else if !onto_next {
+                    self.add("a child that is not of the next level", &layout.name, layout.line);
                 }
             }
             let kinds = |kind| of_kind(format, place, kind).count();
@@ -74,9 +74,6 @@ impl Found<'_> {
             let tests = core::iter::once(&layout.identity).chain(&layout.refused);
             if tests.into_iter().any(has_address) && layout.kind != LayoutKind::Root {
                 self.add("an address in a condition", &layout.name, layout.line);
-            }
-            if layout.run.as_ref().is_some_and(|run| run.in_ones || run.least_lg2 != run.most_lg2) {
-                self.add("runs of several lengths", &layout.name, layout.line);
             }
             if layout.defer {
                 self.add("a choice of two children", &layout.name, layout.line);

@@ -1,10 +1,10 @@
 //! What a word of a level is, and what tables say: predicates, addresses, limits.
 
-use super::cube::Formula;
-use super::expr::Expr;
+use super::cube::{Cube, Formula};
+use super::expr::{Expr, Op};
 use super::plan::{Plan, attribute_of, of_kind};
 use super::scatter;
-use crate::model::{Bits, Combine, Field, Format, Layout, LayoutKind, Mask, Piece, Source};
+use crate::model::{Bits, ChildField, Combine, Field, Format, Layout, LayoutKind, Mask, Piece, Source};
 
 /// `word`, the parameter of most functions.
 pub(crate) fn w() -> Expr {
@@ -15,6 +15,68 @@ pub(crate) fn w() -> Expr {
 pub(crate) fn class(format: &Format, place: usize, kind: LayoutKind) -> Formula {
     let layouts = of_kind(format, place, kind);
     Formula::any(layouts.map(|(_, layout)| valid(layout)).collect())
+}
+
+/// Which words of a level point to a table of the next level, with nothing wrong about them.
+pub(crate) fn pointing(format: &Format, place: usize) -> Formula {
+    pointing_to(format, place, &|child| child == place + 1)
+}
+
+/// Which words of a level point to a table further down, with nothing wrong about them.
+pub(crate) fn skipping(format: &Format, place: usize) -> Formula {
+    pointing_to(format, place, &|child| child > place + 1)
+}
+
+/// Which words of a level point to a table of such a level.
+fn pointing_to(format: &Format, place: usize, wanted: &dyn Fn(usize) -> bool) -> Formula {
+    let tables = of_kind(format, place, LayoutKind::Table).map(|(_, layout)| {
+        let Some((child, field)) = child_field(layout) else {
+            let next = layout.children.iter().filter_map(|child| child.levels.get(&place));
+            return Formula::all(vec![valid(layout), Formula::Known(next.copied().any(wanted))]);
+        };
+        let numbers = child.levels.iter().filter(|(_, level)| wanted(**level));
+        Formula::any(numbers.map(|(number, _)| Formula::all(vec![valid(layout), field_is(field, *number)])).collect())
+    });
+    Formula::any(tables.collect())
+}
+
+/// The field of a layout that names the level of the child.
+pub(crate) fn child_field(layout: &Layout) -> Option<(&ChildField, &Field)> {
+    let child = layout.child_field.as_ref()?;
+    Some((child, layout.fields.iter().find(|field| field.name == child.field)?))
+}
+
+/// The words in which a field has a value.
+fn field_is(field: &Field, value: u128) -> Formula {
+    let mask = scatter::word_bits(&field.pieces);
+    Formula::all(vec![Formula::Equal(Cube::new(mask, field_bits(field, value)))])
+}
+
+/// The bits of a word in which a field has a value.
+fn field_bits(field: &Field, value: u128) -> u128 {
+    let mask = scatter::word_bits(&field.pieces);
+    let Expr::Bits(bits) = scatter::scatter(&Expr::Bits(value), &field.pieces, false) else { return 0 };
+    if field.inverted { bits ^ mask } else { bits }
+}
+
+/// The number of the level of the table that the word `w` points to.
+pub(crate) fn child(plan: &Plan<'_>, format: &Format, layout: &Layout) -> Option<Expr> {
+    let (child, field) = child_field(layout)?;
+    let word = if field.inverted { w().bit_not() } else { w() };
+    let named = scatter::gather(&plan.wide(word), &field.pieces, None);
+    let number = |level: usize| i128::from(format.levels[level].number);
+    let by = |(named, level): (&u128, &usize)| number(*level) - *named as i128;
+    let distance = child.levels.iter().map(by).next()?;
+    if child.levels.iter().map(by).all(|other| other == distance) {
+        return Some(named.cast("u8").plus(distance));
+    }
+    let (mut patterns, mut operands): (Vec<String>, Vec<Expr>) = (Vec::new(), vec![named]);
+    for (named, level) in &child.levels {
+        patterns.push(named.to_string());
+        operands.push(Expr::Number(u128::from(format.levels[*level].number)));
+    }
+    *patterns.last_mut()? = "_".into();
+    Some(Expr::Op(Op::Match(patterns), operands))
 }
 
 /// Which words are of a layout, with nothing wrong about them.
@@ -90,9 +152,13 @@ pub(crate) fn with_address(plan: &Plan<'_>, address: &Expr, pieces: &[Piece], la
     plan.narrow(scatter::scatter(address, &stored(pieces, &layout.reserved), true))
 }
 
-/// The word that points to the table at `address`, limits nothing and is otherwise zero.
-pub(crate) fn table(plan: &Plan<'_>, format: &Format, layout: &Layout) -> Expr {
+/// The word of a level that points to the table of the next one at `address`, limits nothing and is otherwise zero.
+pub(crate) fn table(plan: &Plan<'_>, format: &Format, place: usize, layout: &Layout) -> Expr {
     let mut word = layout.written | layout.reserved_value;
+    if let Some((child, field)) = child_field(layout) {
+        let number = child.levels.iter().find(|(_, level)| **level == place + 1).map_or(0, |(number, _)| *number);
+        word |= field_bits(field, number);
+    }
     for field in &layout.fields {
         let combine = attribute_of(format, &field.name).map_or(Combine::Own, |attribute| attribute.combine);
         if neutral_bit(combine, field) {

@@ -186,7 +186,7 @@ impl<F: Format, M: Memory, A: Frames, T: Tlb, E: Edit<F>> RootVisitor<F> for Edi
         let Self { target, place, cx, range, edit, policy } = self;
         let Context { memory, frames, tlb } = cx;
         let Target { f, reach, .. } = target;
-        let Some(span) = target.span::<L>(range)? else { return Ok(Unflushed::nothing(f)) };
+        let Some(span) = target.span_to_change::<L, M>(memory, range)? else { return Ok(Unflushed::nothing(f)) };
         check_aligned(f, span, all_sizes::<L>(f).smallest().unwrap_or(0))?;
         let job = Job::new::<L>(&target, &*memory, edit, policy).with_instruction(T::EXCHANGES);
         let Progress { garbage, touched } = job.run(Table::<L>::at(target.root), span, frames, tlb)?;

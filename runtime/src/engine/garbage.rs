@@ -14,6 +14,7 @@ use crate::error::MemoryError;
 use crate::format::{Format, Level, RootVisitor};
 use crate::frames::{Frame, Frames};
 use crate::memory::Memory;
+use crate::tables::skips::{Landing, follow};
 use crate::tables::span::low;
 use crate::tables::table::Table;
 
@@ -167,14 +168,17 @@ pub(crate) fn free_subtree<L: Level, M: Memory, A: Frames>(
             let child = table.open(f, memory, |slots| {
                 (slot..slots.len()).find_map(|slot| {
                     let w = slots.get_acquire(slot);
-                    L::is_table(f, w).then_some((slot, w))
+                    (L::is_table(f, w) || L::SKIPS && L::is_skip(f, w)).then_some((slot, w))
                 })
             })?;
             let Some((at, w)) = child else { break };
-            let child = Table::<L::Below>::below::<L>(f, w);
             // What other roots have as well, the last of them gives back.
-            if !is_foreign::<L>(f, w) || frames.unshare(child.address()) {
-                free_subtree(f, memory, frames, child)?;
+            if !is_foreign::<L>(f, w) || frames.unshare(Oa::new(L::table_address(f, w))) {
+                if L::SKIPS && L::is_skip(f, w) {
+                    follow::<L, _>(f, w, 0, FreeAt { f, memory, frames }).unwrap_or(Ok(()))?;
+                } else {
+                    free_subtree(f, memory, frames, Table::<L::Below>::below::<L>(f, w))?;
+                }
             }
             slot = at + 1;
         }
@@ -183,6 +187,21 @@ pub(crate) fn free_subtree<L: Level, M: Memory, A: Frames>(
     // flushed what could still have it, or has been told that nobody does.
     frames.free(unsafe { Frame::new(table.address(), shape::<L>(f)) });
     Ok(())
+}
+
+/// Gives back the table behind a pointer that skips levels.
+struct FreeAt<'a, F, M, A> {
+    f: F,
+    memory: &'a M,
+    frames: &'a mut A,
+}
+
+impl<F: Format, M: Memory, A: Frames> Landing<F> for FreeAt<'_, F, M, A> {
+    type Output = Result<(), MemoryError>;
+
+    fn land<L: Level<Format = F>>(self, table: Table<L>) -> Self::Output {
+        free_subtree(self.f, self.memory, self.frames, table)
+    }
 }
 
 struct Retire<'a, F, M, A> {

@@ -8,6 +8,7 @@ use crate::engine::reserve::{Counted, Need};
 use crate::error::Error;
 use crate::format::{ChangeKind, Format, Level, Way, WordOf};
 use crate::memory::Memory;
+use crate::tables::skips::unfit;
 use crate::tables::span::{Span, index, low, slot_last, va};
 use crate::tables::table::{Slots, Table};
 
@@ -237,9 +238,5 @@ pub(crate) fn can_say_all<L: Level, E: Edit<L::Format>>(edit: &E, f: L::Format) 
 /// The error for a word that is neither a leaf that the edit sees nor a table, where there should be no hole.
 #[cold]
 fn hole<L: Level>(f: L::Format, w: WordOf<L>, at: u64) -> Error {
-    if L::is_absent(f, w) || L::is_leaf(f, w) {
-        Error::Hole { va: va(f, at) }
-    } else {
-        Error::Reserved { va: va(f, at), level: L::NUMBER, word: w.into() }
-    }
+    if L::is_absent(f, w) || L::is_leaf(f, w) { Error::Hole { va: va(f, at) } } else { unfit::<L>(f, w, at) }
 }

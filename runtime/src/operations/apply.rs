@@ -22,6 +22,7 @@ use crate::memory::Memory;
 use crate::operations::unmap::Partial;
 use crate::range_mut::{RangeMut, Target};
 use crate::reading::translate::Mapping;
+use crate::tables::skips::unfit;
 use crate::tables::span::{Span, check_aligned, low, slot_last, va, va_range};
 use crate::tables::table::Table;
 
@@ -228,7 +229,7 @@ impl<F: Format, M: Memory, A: Frames, T: Tlb, E, C: FnMut(&Occupant<F>) -> Resul
         let Self { target, place, cx, range, policy, function } = self;
         let f = target.f;
         let lg2 = policy.leaf_lg2;
-        let span = target.span::<L>(range).and_then(|span| {
+        let span = target.span_to_change::<L, M>(&cx.memory, range).and_then(|span| {
             let has_slots = has_slots::<L>(f, lg2);
             let aligned = span.map_or(Ok(()), |span| check_aligned(f, span, lg2));
             if has_slots { aligned.map(|()| span) } else { Err(Error::NoSuchSize { lg2 }) }
@@ -375,11 +376,7 @@ impl<F: Format, M: Memory, A: Frames, T: Tlb, E, C: FnMut(&Occupant<F>) -> Resul
         if L::is_leaf(f, w) {
             return self.larger::<L>(w, at);
         }
-        Err(if L::is_absent(f, w) {
-            Error::Occupied { va }.into()
-        } else {
-            Error::Reserved { va, level: L::NUMBER, word: w.into() }.into()
-        })
+        Err(if L::is_absent(f, w) { Error::Occupied { va }.into() } else { unfit::<L>(f, w, at).into() })
     }
 
     /// What to do about a leaf that is larger than a slot.
@@ -413,7 +410,7 @@ impl<F: Format, M: Memory, A: Frames, T: Tlb, E, C: FnMut(&Occupant<F>) -> Resul
         } else if L::is_table(f, w) {
             return Err(Error::Occupied { va }.into());
         } else {
-            return Err(Error::Reserved { va, level: L::NUMBER, word: w.into() }.into());
+            return Err(unfit::<L>(f, w, at).into());
         };
         let occupant = Occupant { va, size_lg2, level: L::NUMBER, word: w, holds };
         let applied = (self.function)(&occupant).map_err(Cause::Function)?;

@@ -133,7 +133,7 @@ impl<F: Format, M: Memory, A: Frames, T: Tlb, V: FnMut(&Mapping<F>, Records)> Ro
     fn visit<L: Level<Format = F>>(self) -> Self::Output {
         let Self { target, place, cx, range, policy, visitor } = self;
         let f = target.f;
-        let Some(span) = target.span::<L>(range)? else { return Ok(Unflushed::nothing(f)) };
+        let Some(span) = target.span_to_change::<L, M>(&cx.memory, range)? else { return Ok(Unflushed::nothing(f)) };
         let Harvest { accessed, dirty, .. } = policy;
         let (change, does) = change_records::<L>(0, accessed, dirty);
         for (wanted, done, attribute) in [(accessed, does.0, "accessed"), (dirty, does.1, "dirty")] {

@@ -187,7 +187,7 @@ impl<F: Format, M: Memory, A: Frames, T: Tlb, C: Ask<F>> RootVisitor<F> for Join
     fn visit<L: Level<Format = F>>(self) -> Self::Output {
         let Self { target, place, cx, range, policy, ask } = self;
         let f = target.f;
-        let Some(span) = target.span::<L>(range)? else { return Ok(Unflushed::nothing(f)) };
+        let Some(span) = target.span_to_change::<L, M>(&cx.memory, range)? else { return Ok(Unflushed::nothing(f)) };
         check_aligned(f, span, all_sizes::<L>(f).smallest().unwrap_or(0))?;
         let mut job = Job {
             target,
@@ -224,7 +224,7 @@ pub(crate) fn count_joins<L: Level, M: Memory>(
     policy: Join,
 ) -> Result<u64, Error> {
     let f = target.f;
-    let Some(span) = target.span::<L>(range)? else { return Ok(0) };
+    let Some(span) = target.span_to_change::<L, M>(memory, range)? else { return Ok(0) };
     check_aligned(f, span, all_sizes::<L>(f).smallest().unwrap_or(0))?;
     let mut job = Job {
         target,

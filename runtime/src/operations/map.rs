@@ -23,6 +23,7 @@ use crate::format::{ChangeKind, Format, Level, RootVisitor, Sizes, Unencodable, 
 use crate::frames::Frames;
 use crate::memory::Memory;
 use crate::range_mut::{RangeMut, Target};
+use crate::tables::skips::unfit;
 use crate::tables::span::{Span, all_sizes, check_aligned, index, length_lg2, low, slot_last, va};
 use crate::tables::table::{Slots, Table};
 use crate::tables::word::Word;
@@ -78,7 +79,7 @@ impl<F: Format> Wanted<'_, F> {
         memory: &M,
         need: &mut Need,
     ) -> Result<(), Error> {
-        let Some(span) = target.span::<L>(self.range)? else { return Ok(()) };
+        let Some(span) = target.span_to_change::<L, M>(memory, self.range)? else { return Ok(()) };
         let job = Job::new::<L>(target, memory, (span, self.oa.get()), self.attributes, self.leaves)?;
         memory.begin();
         job.plan_all(Table::<L>::at(target.root), span, need)
@@ -101,7 +102,7 @@ impl<F: Format, M: Memory, A: Frames, T: Tlb> RootVisitor<F> for Map<'_, F, M, A
         let f = target.f;
         let Context { memory, frames, tlb } = self.cx;
         let wanted = self.wanted;
-        let Some(span) = target.span::<L>(wanted.range)? else { return Ok(Unflushed::nothing(f)) };
+        let Some(span) = target.span_to_change::<L, M>(memory, wanted.range)? else { return Ok(Unflushed::nothing(f)) };
         let memory = &*memory;
         let job = Job::new::<L>(target, memory, (span, wanted.oa.get()), wanted.attributes, wanted.leaves)?;
         let job = Job { has_instruction: T::EXCHANGES, ..job };
@@ -453,6 +454,6 @@ fn occupied<L: Level>(f: L::Format, w: <L::Format as Format>::Word, at: u64) -> 
     if L::is_absent(f, w) || L::is_leaf(f, w) || L::is_table(f, w) {
         Error::Occupied { va: va(f, at) }
     } else {
-        Error::Reserved { va: va(f, at), level: L::NUMBER, word: w.into() }
+        unfit::<L>(f, w, at)
     }
 }

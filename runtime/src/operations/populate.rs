@@ -16,6 +16,7 @@ use crate::frames::Frames;
 use crate::memory::Memory;
 use crate::operations::prepare::count_below;
 use crate::range_mut::{RangeMut, Target};
+use crate::tables::skips::unfit;
 use crate::tables::span::{Span, all_sizes, index, low, slot_last, va};
 use crate::tables::table::{Slots, Table};
 use crate::tables::word::Word;
@@ -109,7 +110,7 @@ impl<'a, F: Format, M: Memory> Populate<'a, F, M> {
         if !all_sizes::<L>(f).has(lg2) {
             return Err(Error::NoSuchSize { lg2 });
         }
-        let span = target.span::<L>(range)?;
+        let span = target.span_to_change::<L, M>(memory, range)?;
         let live = target.reach.is_live();
         Ok(span.map(|span| (span, Self { f, memory, live, lg2, pin, has_instruction: true })))
     }
@@ -303,9 +304,5 @@ impl<'a, F: Format, M: Memory> Populate<'a, F, M> {
 /// Why there can be no table at `at`.
 #[cold]
 fn in_the_way<L: Level>(f: L::Format, w: WordOf<L>, at: u64) -> Error {
-    if L::is_absent(f, w) || L::is_leaf(f, w) {
-        Error::Occupied { va: va(f, at) }
-    } else {
-        Error::Reserved { va: va(f, at), level: L::NUMBER, word: w.into() }
-    }
+    if L::is_absent(f, w) || L::is_leaf(f, w) { Error::Occupied { va: va(f, at) } } else { unfit::<L>(f, w, at) }
 }

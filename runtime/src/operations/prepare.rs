@@ -132,7 +132,7 @@ impl<F: Format, M: Memory> RootVisitor<F> for Count<'_, F, M> {
         if !all_sizes::<L>(target.f).has(what.leaves) {
             return Err(Error::NoSuchSize { lg2: what.leaves });
         }
-        let Some(span) = target.span::<L>(range)? else { return Ok(need) };
+        let Some(span) = target.span_to_change::<L, M>(memory, range)? else { return Ok(need) };
         check_aligned(target.f, span, what.leaves)?;
         memory.begin();
         count(target.f, memory, what, Table::<L>::at(target.root), span, &mut need)?;

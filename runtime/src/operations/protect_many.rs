@@ -155,7 +155,7 @@ impl<F: Format, M: Memory, A: Frames, T: Tlb> RootVisitor<F> for ProtectEach<'_,
         let Context { memory, frames, tlb } = &mut *cx;
         let mut all = Together::new(target, &*memory, policy, place);
         for (number, (range, change)) in changes.iter().enumerate() {
-            let Some(span) = target.span::<L>(*range)? else { continue };
+            let Some(span) = target.span_to_change::<L, M>(&*memory, *range)? else { continue };
             for (other, _) in &changes[..number] {
                 if let Some(other) = target.span::<L>(*other)?
                     && other.first <= span.last
@@ -223,8 +223,8 @@ impl<F: Format, M: Memory, A: Frames, T: Tlb, R: FnMut(Va) -> Verdict, D: FnMut(
     fn visit<L: Level<Format = F>>(self) -> Self::Output {
         let Self { target, place, cx, range, change, policy, mut rule, mut denied } = self;
         let f = target.f;
-        let Some(span) = target.span::<L>(range)? else { return Ok(Unflushed::nothing(f)) };
         let Context { memory, frames, tlb } = &mut *cx;
+        let Some(span) = target.span_to_change::<L, M>(&*memory, range)? else { return Ok(Unflushed::nothing(f)) };
         let mut all = Together::new(target, &*memory, policy, place);
         let lg2 = all_sizes::<L>(f).smallest().unwrap_or(0);
         check_aligned(f, span, lg2)?;

@@ -250,7 +250,7 @@ impl<F: Format, M: Memory> PlanAt<'_, '_, F, M> {
     /// Plans an edit.
     fn edit<L: Level<Format = F>, E: Edit<F>>(&self, edit: E, policy: Policy, need: &mut Need) -> Result<(), Error> {
         let target = &self.target;
-        let Some(span) = target.span::<L>(self.range)? else { return Ok(()) };
+        let Some(span) = target.span_to_change::<L, M>(self.memory, self.range)? else { return Ok(()) };
         check_aligned(target.f, span, all_sizes::<L>(target.f).smallest().unwrap_or(0))?;
         Job::new::<L>(target, self.memory, edit, policy).plan_only(Table::<L>::at(target.root), span, need)
     }

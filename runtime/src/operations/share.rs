@@ -21,6 +21,7 @@ use crate::frames::Frames;
 use crate::memory::Memory;
 use crate::operations::populate::{Pin, Populate};
 use crate::range_mut::{RangeMut, Reach, Target};
+use crate::tables::skips::unfit;
 use crate::tables::span::{Span, all_sizes, index, low, slot_last, span, va, va_range};
 use crate::tables::table::Table;
 use crate::tables::word::Word;
@@ -301,7 +302,7 @@ fn find<R: Level, L: Level<Format = R::Format>, M: Memory>(
     }
     let w = table.read(f, memory, at)?;
     if !R::is_table(f, w) {
-        return Ok(None);
+        return if R::SKIPS && R::is_skip(f, w) { Err(unfit::<R>(f, w, at)) } else { Ok(None) };
     }
     if is_foreign::<R>(f, w) {
         return Err(Error::Borrowed { va: va(f, at) });
@@ -317,7 +318,7 @@ fn no_table<L: Level>(f: L::Format, w: WordOf<L>, at: u64) -> Error {
     } else if L::is_absent(f, w) {
         Error::Hole { va }
     } else {
-        Error::Reserved { va, level: L::NUMBER, word: w.into() }
+        unfit::<L>(f, w, at)
     }
 }
 

@@ -54,7 +54,9 @@ impl<F: Format, M: Memory, A: Frames, T: Tlb> RootVisitor<F> for SplitAt<'_, F, 
 
     fn visit<L: Level<Format = F>>(self) -> Self::Output {
         let Self { target, place, cx, range, lg2 } = self;
-        let Some(span) = target.span::<L>(range)? else { return Ok(Unflushed::nothing(target.f)) };
+        let Some(span) = target.span_to_change::<L, M>(&cx.memory, range)? else {
+            return Ok(Unflushed::nothing(target.f));
+        };
         check_aligned(target.f, span, all_sizes::<L>(target.f).smallest().unwrap_or(0))?;
         split_span::<L, _, _, _>(target, cx, span, lg2, place)
     }
@@ -141,7 +143,7 @@ pub(crate) fn plan_split<L: Level, M: Memory>(
     need: &mut Need,
 ) -> Result<(), Error> {
     let f = target.f;
-    let Some(span) = target.span::<L>(range)? else { return Ok(()) };
+    let Some(span) = target.span_to_change::<L, M>(memory, range)? else { return Ok(()) };
     check_aligned(f, span, all_sizes::<L>(f).smallest().unwrap_or(0))?;
     job::<L, M, Unused>(target, memory, lg2)?.plan_only(Table::<L>::at(target.root), span, need)
 }

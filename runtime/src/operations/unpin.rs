@@ -44,7 +44,7 @@ impl<F: Format, M: Memory, T: Tlb> RootVisitor<F> for UnpinAt<'_, F, M, T> {
     type Output = Result<(), Error>;
 
     fn visit<L: Level<Format = F>>(mut self) -> Self::Output {
-        let Some(span) = self.target.span::<L>(self.range)? else { return Ok(()) };
+        let Some(span) = self.target.span_to_change::<L, M>(self.memory, self.range)? else { return Ok(()) };
         self.memory.begin();
         self.table(Table::<L>::at(self.target.root), span).map(drop)
     }

@@ -6,6 +6,7 @@ use crate::address::{Oa, Va};
 use crate::error::{Fault, FaultKind, Size};
 use crate::format::{Format, Level, RootVisitor};
 use crate::memory::Memory;
+use crate::tables::skips::{Landing, follow};
 use crate::tables::span::{low, whole};
 use crate::tables::table::Table;
 
@@ -124,7 +125,25 @@ fn translate<L: Level, M: Memory>(f: L::Format, memory: &M, table: Table<L>, va:
     if L::is_leaf(f, w) {
         return Ok(Oa::new(L::output(f, w, va)));
     }
+    if L::SKIPS && L::is_skip(f, w) {
+        return follow::<L, _>(f, w, va, TranslateAt { f, memory, va }).unwrap_or_else(|| fault(FaultKind::Absent));
+    }
     fault(if L::is_absent(f, w) { FaultKind::Absent } else { FaultKind::Reserved })
+}
+
+/// Goes on behind a pointer that skips levels.
+struct TranslateAt<'a, F, M> {
+    f: F,
+    memory: &'a M,
+    va: u64,
+}
+
+impl<F: Format, M: Memory> Landing<F> for TranslateAt<'_, F, M> {
+    type Output = Result<Oa, Fault>;
+
+    fn land<L: Level<Format = F>>(self, table: Table<L>) -> Self::Output {
+        translate(self.f, self.memory, table, self.va)
+    }
 }
 
 /// Finds the leaf for `va` below a root.
@@ -164,5 +183,25 @@ fn lookup<L: Level, M: Memory>(
     if L::is_leaf(f, w) {
         return Ok(Mapping::of::<L>(f, w, limits, position));
     }
+    if L::SKIPS && L::is_skip(f, w) {
+        let landing = LookupAt { f, memory, position, limits: L::limit(f, limits, w) };
+        return follow::<L, _>(f, w, position, landing).unwrap_or_else(|| fault(FaultKind::Absent));
+    }
     fault(if L::is_absent(f, w) { FaultKind::Absent } else { FaultKind::Reserved })
+}
+
+/// Goes on behind a pointer that skips levels.
+struct LookupAt<'a, F: Format, M> {
+    f: F,
+    memory: &'a M,
+    position: u64,
+    limits: F::Word,
+}
+
+impl<F: Format, M: Memory> Landing<F> for LookupAt<'_, F, M> {
+    type Output = Result<Mapping<F>, Fault>;
+
+    fn land<L: Level<Format = F>>(self, table: Table<L>) -> Self::Output {
+        lookup(self.f, self.memory, table, self.position, self.limits)
+    }
 }

@@ -5,7 +5,8 @@ use crate::error::{Fault, FaultKind};
 use crate::format::{Format, Level, RootVisitor, WordOf};
 use crate::memory::Memory;
 use crate::reading::translate::Mapping;
-use crate::tables::span::{Span, index, slot_last, va, va_range};
+use crate::tables::skips::{Landing, follow};
+use crate::tables::span::{Span, index, slot_last, va, va_range, whole};
 use crate::tables::table::Table;
 
 /// What a [`Visitor`] is shown.
@@ -17,7 +18,7 @@ pub enum Visit<F: Format> {
     Table {
         /// The first VA that the table translates.
         va: Va,
-        /// The number of the level in which the word stands.
+        /// The number of the level in which the word stands. Where it skips levels, the table is not of the next one.
         level: u8,
         /// Where the table is.
         address: Oa,
@@ -121,6 +122,8 @@ struct Found<W> {
 enum Kind {
     Leaf,
     Table,
+    /// It points to a table further down than the next level.
+    Skip,
     Reserved,
 }
 
@@ -186,23 +189,59 @@ impl<F: Format, M: Memory, V: Visitor<F>> Walker<'_, F, M, V> {
                 let first = va(f, at & !crate::tables::span::low(L::shift(f)));
                 self.show(at, Visit::Reserved { va: first, level, word })
             }
-            Kind::Table => {
-                let below = Table::<L::Below>::below::<L>(f, word);
+            Kind::Table | Kind::Skip => {
+                let address = Oa::new(L::table_address(f, word));
                 let first = va(f, at & !crate::tables::span::low(L::shift(f)));
                 let flow = if V::TABLES {
-                    self.show(at, Visit::Table { va: first, level, address: below.address(), word })
+                    self.show(at, Visit::Table { va: first, level, address, word })
                 } else {
                     Flow::Continue
                 };
-                if flow == Flow::Continue {
-                    let span = Span { first: at, last: end.min(last) };
-                    self.table(below, span, L::limit(f, limits, word))?
-                } else {
-                    flow
+                let (span, limits) = (Span { first: at, last: end.min(last) }, L::limit(f, limits, word));
+                match found.kind {
+                    _ if flow != Flow::Continue => flow,
+                    Kind::Skip => self.skip::<L>(word, span, limits)?,
+                    _ => self.table(Table::<L::Below>::at(address), span, limits)?,
                 }
             }
         };
         Ok((flow.without_skip(), end))
+    }
+
+    /// Walks the part for `span` of the table to which a word leads that skips levels: it translates the start of the
+    /// word's slot, and the rest is a hole.
+    fn skip<L: Level<Format = F>>(&mut self, word: WordOf<L>, span: Span, limits: F::Word) -> Result<Flow, Fault> {
+        let (f, start) = (self.f, span.first & !crate::tables::span::low(L::shift(self.f)));
+        let landing = WalkAt { walker: self, start, span, limits };
+        follow::<L, _>(f, word, start, landing).unwrap_or(Ok(Flow::Continue))
+    }
+}
+
+/// Goes on behind a pointer that skips levels.
+struct WalkAt<'w, 'a, F: Format, M, V> {
+    walker: &'w mut Walker<'a, F, M, V>,
+    /// Where the slot of the pointer starts.
+    start: u64,
+    span: Span,
+    limits: F::Word,
+}
+
+impl<F: Format, M: Memory, V: Visitor<F>> Landing<F> for WalkAt<'_, '_, F, M, V> {
+    type Output = Result<Flow, Fault>;
+
+    fn land<L: Level<Format = F>>(self, table: Table<L>) -> Self::Output {
+        let Self { walker, start, span: Span { first, last }, limits } = self;
+        let end = start | whole::<L>(walker.f).last;
+        if first <= end {
+            let flow = walker.table(table, Span { first, last: last.min(end) }, limits)?;
+            if flow == Flow::Stop {
+                return Ok(flow);
+            }
+        }
+        if last > end {
+            walker.hole.get_or_insert(first.max(end + 1));
+        }
+        Ok(Flow::Continue)
     }
 }
 
@@ -224,6 +263,8 @@ fn kind<L: Level>(f: L::Format, word: WordOf<L>) -> Option<Kind> {
         Some(Kind::Leaf)
     } else if L::HAS_TABLES && L::is_table(f, word) {
         Some(Kind::Table)
+    } else if L::SKIPS && L::is_skip(f, word) {
+        Some(Kind::Skip)
     } else {
         Some(Kind::Reserved)
     }

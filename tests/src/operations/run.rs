@@ -341,7 +341,7 @@ impl<'a, F: Format> Run<'a, F> {
                 (middle & !((1 << unit) - 1_u64)).saturating_sub(2 << unit)
             }
         };
-        let start = base + (u64::from(at.start) << unit) + (u64::from(at.offset) << small);
+        let start = base.saturating_add((u64::from(at.start) << unit) + (u64::from(at.offset) << small));
         let bytes = ((u64::from(at.units) << unit) + (u64::from(at.more) << small)).max(1 << small);
         let start = start.min(top & !((1 << small) - 1));
         Part { start, last: start.saturating_add(bytes - 1).min(top) }
