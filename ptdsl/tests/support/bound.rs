@@ -78,7 +78,11 @@ impl Bound<'_> {
         let flags = own.iter().filter(|(name, value)| {
             **value == Value::Flag(true) && self.format.layouts[index].fields.iter().any(|field| field.name == **name)
         });
-        let fields: BTreeMap<String, u128> = flags.map(|(name, _)| (name.clone(), 1)).collect();
+        let mut fields: BTreeMap<String, u128> = flags.map(|(name, _)| (name.clone(), 1)).collect();
+        if let Some(named) = &self.format.layouts[index].child_field {
+            let number = named.levels.iter().find(|(_, found)| **found == self.level(child)).map(|(number, _)| *number);
+            fields.insert(named.field.clone(), number.unwrap());
+        }
         let software = self.format.layouts[index].software;
         let again = encode_table(&self.format, level, index, address, &fields);
         assert_eq!(again, Ok(word & !software), "{shown}");
