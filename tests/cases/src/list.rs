@@ -1,17 +1,19 @@
 //! Writes the list of cases.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use ptdsl::binding::{Binding, Family, Setting, Value};
 use ptdsl::model::Extension;
 use ptdsl::resolve::Description;
+use ptdsl::tree::FormatKind;
 
 /// Under which bindings of a format something is tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bindings {
-    /// Everything at its usual setting; and every feature on that can be.
+    /// Everything at its usual setting; and every feature on that can be, for the first format of its file with these
+    /// features: those that are made from it differ in their levels, which both bindings show.
     Decided,
     /// Those, and with features and parameters left to run time.
     All,
@@ -35,7 +37,8 @@ const MOST_RUNTIME: usize = 4;
 /// If a format file is broken, or cannot be read.
 pub fn write(formats: &str, which: Bindings) {
     let asked = asked();
-    let is_wanted = |name: &str| asked.as_ref().is_none_or(|some| some.iter().any(|one| name.starts_with(one)));
+    let is_asked = |name: &str| asked.as_ref().is_none_or(|some| some.iter().any(|one| name.starts_with(one)));
+    let is_wanted = |name: &str, repeats: bool| !repeats && is_asked(name);
     write_each(formats, ("cases", "every_case"), |source, out, names| source.cases(which, &is_wanted, out, names));
 }
 
@@ -56,7 +59,7 @@ fn asked() -> Option<Vec<String>> {
 pub fn write_some(formats: &str, which: Bindings, cases: &[&str]) {
     let mut written = Vec::new();
     write_each(formats, ("cases", "every_case"), |source, out, names| {
-        source.cases(which, &|name| cases.contains(&name), out, names);
+        source.cases(which, &|name, _| cases.contains(&name), out, names);
         written.clone_from(names);
     });
     for case in cases {
@@ -135,7 +138,13 @@ struct Source<'a> {
 
 impl Source<'_> {
     /// Writes a module for each binding under which this format is tested.
-    fn cases(&self, which: Bindings, is_wanted: &dyn Fn(&str) -> bool, out: &mut String, names: &mut Vec<String>) {
+    fn cases(
+        &self,
+        which: Bindings,
+        is_wanted: &dyn Fn(&str, bool) -> bool,
+        out: &mut String,
+        names: &mut Vec<String>,
+    ) {
         let file = ptdsl::parse(self.text).expect("a shipped format parses");
         let (descriptions, complaints) = ptdsl::resolve(&file);
         assert!(complaints.is_empty(), "{complaints:?}");
@@ -148,8 +157,9 @@ impl Source<'_> {
         for &(name, skip) in late {
             bindings.extend(runtime(description, last.clone(), skip).map(|binding| (name, binding)));
         }
+        let repeats = which == Bindings::Decided && !is_first_of_its_features(&descriptions, description);
         for (name, binding) in bindings {
-            if !is_wanted(&format!("{}_{name}", self.format)) {
+            if !is_wanted(&format!("{}_{name}", self.format), repeats && name == "full") {
                 continue;
             }
             let family = ptdsl::bind::bind(description, &binding).expect("a binding of the test list is valid");
@@ -197,6 +207,16 @@ impl Source<'_> {
         }
         out.push_str("        ]\n    }\n}\n\n");
     }
+}
+
+/// Whether no format before this one has the same features.
+fn is_first_of_its_features(all: &[Description], one: &Description) -> bool {
+    let features = |description: &Description| -> BTreeSet<String> {
+        description.features.iter().map(|feature| feature.node.name.value.clone()).collect()
+    };
+    let before = all.iter().take_while(|other| other.name.value != one.name.value);
+    let mut formats = before.filter(|other| other.kind == FormatKind::Format);
+    formats.all(|other| features(other) != features(one))
 }
 
 /// Everything at its usual setting.

@@ -24,8 +24,9 @@ use ptgen_simulator::simulate;
 use runner::Runner;
 pub use tally::{Count, Tally};
 
-/// How many operations each format is given if nobody says otherwise.
-const OPERATIONS: u64 = 1_000_000;
+/// How many operations each format is given if nobody says otherwise: as many as all formats together have time for where
+/// everything is tested. `PTGEN_OPERATIONS` says more.
+const OPERATIONS: u64 = 100_000;
 
 /// The bindings of each format on the list of cases, among which its operations are shared out.
 const BINDINGS: u64 = 2;

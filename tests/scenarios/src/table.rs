@@ -20,24 +20,23 @@ pub fn table() -> String {
          simulator judging every store.\n\n",
     );
     let mut reasons = Reasons::default();
-    let mut rows = String::new();
-    for scenario in SCENARIOS {
-        let _ = write!(rows, "| {} |", scenario.name);
-        for format in &formats {
-            let of_format = case_names(scenario.id).filter(|(_, known)| known == format);
-            let cases: Vec<&str> = of_format.map(|(case, _)| case).collect();
-            let _ = write!(rows, " {} |", cell(scenario, format, &cases, &mut reasons));
-        }
-        rows.push('\n');
-    }
-    out.push_str("| scenario |");
-    formats.iter().for_each(|format| {
-        let _ = write!(out, " {format} |");
+    out.push_str("| format |");
+    SCENARIOS.iter().for_each(|scenario| {
+        let _ = write!(out, " {} |", scenario.name);
     });
     out.push_str("\n|---|");
-    out.push_str(&"---|".repeat(formats.len()));
+    out.push_str(&"---|".repeat(SCENARIOS.len()));
     out.push('\n');
-    out.push_str(&rows);
+    for format in &formats {
+        let _ = write!(out, "| {format} |");
+        for scenario in SCENARIOS {
+            let of_format = case_names(scenario.id).filter(|(_, known)| known == format);
+            let cases: Vec<&str> = of_format.map(|(case, _)| case).collect();
+            let _ = write!(out, " {} |", cell(scenario, format, &cases, &mut reasons));
+        }
+        out.push('\n');
+    }
+    out.push_str("\n`✓`: passes, and with every allocation failing leaves everything as it was.\n");
     out.push_str("\n`–` with a number: not applicable, because\n\n");
     for (number, reason) in reasons.list.iter().enumerate() {
         let _ = writeln!(out, "{}. {reason}", number + 1);
@@ -81,7 +80,7 @@ fn cell(scenario: &Scenario, format: &str, cases: &[&str], reasons: &mut Reasons
     for case in cases {
         let binding = case.strip_prefix(format).map_or(*case, |rest| rest.trim_start_matches('_'));
         let kind = match verdict(scenario.id, case) {
-            Verdict::Pass(_) => "pass",
+            Verdict::Pass(_) => "✓",
             Verdict::Failed(how) => {
                 let line = how.lines().next().unwrap_or_default();
                 reasons.failed.push(format!("{} on `{case}`: {line}", scenario.name));
@@ -99,7 +98,7 @@ fn cell(scenario: &Scenario, format: &str, cases: &[&str], reasons: &mut Reasons
     }
     let all = cases.len();
     let mut parts: Vec<String> = Vec::new();
-    for (kind, bindings) in found.iter().rev() {
+    for (kind, bindings) in &found {
         let which = if bindings.len() == all { String::new() } else { format!(" ({})", bindings.join(", ")) };
         let why: Vec<_> = numbers.iter().map(ToString::to_string).collect();
         match *kind {
