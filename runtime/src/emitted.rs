@@ -21,6 +21,16 @@ pub fn patch<W: Word>(bits: W, places: u64, masks: &[W]) -> Bits<W> {
     Bits { clear, set: bits & clear }
 }
 
+/// As [`patch`], of leaves of a level that has others as well, where these may be unable to say what is asked for: each then
+/// becomes `empty`, which is no leaf, and so the change is refused where there is one.
+#[inline]
+pub fn patch_or<W: Word>(bits: Result<W, Unencodable>, places: u64, masks: &[W], empty: W) -> Bits<W> {
+    match bits {
+        Ok(bits) => patch(bits, places, masks),
+        Err(_) => Bits { clear: !W::ZERO, set: empty },
+    }
+}
+
 /// The strictest of the ways whose condition (some bit is set) holds.
 #[inline]
 #[must_use]
@@ -61,6 +71,18 @@ pub struct Codes {
 }
 
 impl Codes {
+    /// As [`changed`](Self::changed), but a code that would have to become one that there is not becomes `refused`, which
+    /// makes a word one that the format refuses.
+    #[must_use]
+    pub fn changed_or(&self, changed: u64, to: u64, refused: u64) -> u64 {
+        let mut table = 0;
+        for code in (0..1_u32 << self.bits).filter(|code| self.listed >> code & 1 != 0) {
+            let new = self.new_code(code, changed, to).unwrap_or(refused);
+            table |= new << (code * self.bits);
+        }
+        table
+    }
+
     /// What each code becomes when some of the flags it stands for change, packed from the lowest bit.
     ///
     /// # Errors
@@ -69,13 +91,21 @@ impl Codes {
     pub fn changed(&self, changed: u64, to: u64, attribute: &'static str) -> Result<u64, Unencodable> {
         let mut table = 0;
         for code in (0..1_u32 << self.bits).filter(|code| self.listed >> code & 1 != 0) {
-            let old = self.flags_of >> (code * self.flags) & ((1 << self.flags) - 1);
-            let new = old & !changed | to & changed;
-            check(self.sayable >> new & 1 != 0, attribute)?;
-            let coded = self.code_of >> (new * u64::from(self.bits)) & ((1 << self.bits) - 1);
-            table |= if new == old { u64::from(code) } else { coded } << (code * self.bits);
+            let new = self.new_code(code, changed, to).ok_or(Unencodable { attribute })?;
+            table |= new << (code * self.bits);
         }
         Ok(table)
+    }
+
+    /// What a code becomes, if there is a code for that.
+    fn new_code(&self, code: u32, changed: u64, to: u64) -> Option<u64> {
+        let old = self.flags_of >> (code * self.flags) & ((1 << self.flags) - 1);
+        let new = old & !changed | to & changed;
+        if new == old {
+            return Some(code.into());
+        }
+        let coded = self.code_of >> (new * u64::from(self.bits)) & ((1 << self.bits) - 1);
+        (self.sayable >> new & 1 != 0).then_some(coded)
     }
 }
 
@@ -324,7 +354,7 @@ macro_rules! __builders {
 
 #[cfg(test)]
 mod tests {
-    use super::{Codes, check, deposit, extract, patch, strictest};
+    use super::{Codes, check, deposit, extract, patch, patch_or, strictest};
     use crate::format::{Bits, Unencodable, Way};
 
     #[test]
@@ -345,6 +375,9 @@ mod tests {
     #[test]
     fn masks_and_ways_are_chosen() {
         assert_eq!(patch(0xff_u64, 0b101, &[1, 2, 0xf0c]), Bits { clear: 0xf0d, set: 0xd });
+        assert_eq!(patch_or(Ok(0xff_u64), 0b101, &[1, 2, 0xf0c], 0), Bits { clear: 0xf0d, set: 0xd });
+        let unsayable = Unencodable { attribute: "key" };
+        assert_eq!(patch_or(Err(unsayable), 0b101, &[1, 2, 0xf0c], 0x20_u64), Bits { clear: !0, set: 0x20 });
         assert_eq!(strictest([(1, Way::Live), (0, Way::Break)]), Way::Live);
         assert_eq!(strictest([(0, Way::Live)]), Way::Lazy);
         assert_eq!(check(false, "key").map_err(|refused| refused.attribute), Err("key"));
@@ -366,6 +399,9 @@ mod tests {
         assert_eq!(codes.changed(0b01, 0b01, "second").map(after), Ok([0, 3, 2, 3]));
         assert_eq!(codes.changed(0b11, 0b01, "second").map(after), Ok([3, 3, 3, 3]));
         assert_eq!(codes.changed(0b11, 0b00, "second").map(after), Ok([1, 1, 1, 1]));
+        // Only the words that would lose their code get the one that is refused.
+        let refused = Codes { listed: 0b1011, ..codes };
+        assert_eq!(after(refused.changed_or(0b01, 0b00, 2)), [2, 1, 0, 1]);
         let without_a_word = Codes { listed: 0b1010, ..codes };
         assert_eq!(without_a_word.changed(0b01, 0b00, "second").map(after), Ok([0, 1, 0, 1]));
     }

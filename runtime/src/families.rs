@@ -140,6 +140,12 @@ macro_rules! __families {
              `protect`."
         }
     };
+    (@ro_each $format:ident $change:ident) => {
+        $crate::__families! { @change set_memory_ro $format $change::new().write(false).user_write(false),
+            "Takes the right to write away, from each mode that has it.\n\n[`set_memory_rw`](Self::set_memory_rw) gives it \
+             back to the kernel alone."
+        }
+    };
     (@rw $format:ident $change:ident) => {
         $crate::__families! { @change set_memory_rw $format $change::new().write(true),
             "Gives the right to write."
@@ -185,6 +191,15 @@ macro_rules! __families {
              ones, as large as can be, neighbours included.\n\nLeaves are joined only after a flush of their change, so \
              that one is issued here. Where leaves cannot be joined (because live ones would have to go through an empty \
              slot, say) they stay as they are. [`set_memory_ro`](Self::set_memory_ro) says what becomes of `dirty`."
+        }
+    };
+    (@rox_each $format:ident $change:ident) => {
+        $crate::__families! { @by change_and_join set_memory_rox $format
+            (&$change::new().write(false).user_write(false).execute(true)),
+            "Takes the right to write away, from each mode that has it, and gives the right to fetch instructions; then joins \
+             the leaves into larger ones, as large as can be, neighbours included.\n\nLeaves are joined only after a flush \
+             of their change, so that one is issued here. Where leaves cannot be joined (because live ones would have to go \
+             through an empty slot, say) they stay as they are."
         }
     };
     (@np $format:ident $change:ident) => {

@@ -322,6 +322,22 @@ pub trait Level: Sized + 'static {
         f.table(address)
     }
 
+    /// The word that points to the table at `address` that takes the place of the leaf word `w`: it says what `w` says and
+    /// leaves below cannot.
+    #[inline]
+    fn table_for(f: Self::Format, w: WordOf<Self>, address: u64) -> WordOf<Self> {
+        let _ = w;
+        Self::table(f, address)
+    }
+
+    /// The leaf word `w` that takes the place of the table word `table`, with what that says for the leaves below, which
+    /// cannot.
+    #[inline]
+    fn leaf_for(f: Self::Format, w: WordOf<Self>, table: WordOf<Self>) -> WordOf<Self> {
+        let _ = (f, table);
+        w
+    }
+
     /// The address in a table word.
     #[inline]
     fn table_address(f: Self::Format, w: WordOf<Self>) -> u64 {

@@ -79,7 +79,8 @@ impl<F: Format> EachLevel<F> for WithAttributes<'_, '_, F::Attributes> {
 }
 
 /// What is allowed where nothing says otherwise.
-const RIGHTS: [&str; 7] = ["read", "write", "execute", "user", "user_write", "user_execute", "secure"];
+const RIGHTS: [&str; 8] =
+    ["read", "write", "execute", "user", "user_write", "user_execute", "privileged_execute", "secure"];
 
 impl Check<'_> {
     /// What reads back. Of a format decided at run time the model knows only what this machine has; the rest is not said:

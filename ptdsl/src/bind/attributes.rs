@@ -10,7 +10,8 @@ use super::groups::{JoinedFields, field_width};
 use super::update::hardware;
 
 /// The rights: allowed if all on the way allow it.
-const RIGHTS: [&str; 7] = ["read", "write", "execute", "user", "user_write", "user_execute", "secure"];
+const RIGHTS: [&str; 8] =
+    ["read", "write", "execute", "user", "user_write", "user_execute", "privileged_execute", "secure"];
 
 /// How a name of the vocabulary combines along the walk.
 fn combine(name: &str) -> Combine {

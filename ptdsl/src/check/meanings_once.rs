@@ -199,6 +199,7 @@ fn flags(facts: &mut Facts<'_>) {
         "user",
         "user_write",
         "user_execute",
+        "privileged_execute",
         "secure",
         "global",
         "accessed",

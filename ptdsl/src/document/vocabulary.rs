@@ -10,6 +10,7 @@ pub fn meaning(name: &str) -> Option<&'static str> {
         "user" => "user mode may do it, too",
         "user_write" => "user mode may write",
         "user_execute" => "user mode may fetch instructions",
+        "privileged_execute" => "privileged modes may fetch instructions",
         "secure" => "the output address is in the secure space",
         "global" => "the translation belongs to all address spaces",
         "accessed" => "the translation was used",

@@ -6,7 +6,7 @@ use quote::{ToTokens, quote};
 use super::docs;
 use super::expr::Expr;
 use super::leaf::{choice_type, integer};
-use super::leaves::all_coupled_groups;
+use super::leaves::{all_coupled_groups, all_variants};
 use super::plan::{Attribute, Plan};
 use super::show::{decimal, name};
 use crate::model::AttributeKind;
@@ -34,8 +34,9 @@ fn slots(plan: &Plan<'_>) -> Vec<Slot> {
     let slots = plan.attributes.iter().map(|attribute| {
         let (of, initial) = match &attribute.kind {
             AttributeKind::Flag => {
-                let readable = attribute.name == "read";
-                (quote!(bool), quote!(#readable))
+                // A right that pages leave to their tables cannot be taken from each.
+                let initial = attribute.name == "read" || attribute.right && left_to_tables(plan, &attribute.name);
+                (quote!(bool), quote!(#initial))
             }
             AttributeKind::Number(bits) => (name(integer(*bits)).into_token_stream(), quote!(0)),
             AttributeKind::Choice { names, .. } => {
@@ -83,16 +84,25 @@ fn definition(plan: &Plan<'_>) -> TokenStream {
     }
 }
 
+/// Whether tables say an attribute for leaves below that cannot.
+fn left_to_tables(plan: &Plan<'_>, name: &str) -> bool {
+    let mut levels = plan.levels.iter().flat_map(|level| plan.places(level));
+    levels
+        .any(|(member, place)| plan.said_for_leaves(plan.format(member), place).iter().any(|field| field.name == name))
+}
+
 /// What the usual combinations are made of, by what they allow.
 fn preset(plan: &Plan<'_>) -> TokenStream {
     let has = |name: &str| plan.attributes.iter().any(|attribute| attribute.name == name);
-    let known: [(&str, TokenStream); 10] = [
+    let each_says = !left_to_tables(plan, "privileged_execute");
+    let known: [(&str, TokenStream); 11] = [
         ("read", quote!(true)),
         ("write", quote!(write)),
         ("execute", if has("user_execute") { quote!(execute & !user) } else { quote!(execute) }),
         ("user", quote!(user)),
         ("user_write", quote!(write & user)),
         ("user_execute", quote!(execute & user)),
+        ("privileged_execute", if each_says { quote!(!user) } else { quote!(true) }),
         ("global", quote!(!user)),
         ("accessed", quote!(true)),
         ("dirty", quote!(write)),
@@ -206,12 +216,13 @@ fn permits(plan: &Plan<'_>) -> TokenStream {
     let field = |name: &str| if has(name) { Expr::var(format!("self.{name}")) } else { Expr::Bool(true) };
     let user = || Expr::var("user");
     let of = |right: &str| {
-        let own = format!("user_{right}");
-        if has(&own) {
-            return Expr::choose(user(), field(&own), field(right));
+        let privileged = if right == "execute" { field("privileged_execute") } else { Expr::Bool(true) };
+        if right == "execute" && has("user_execute") {
+            return Expr::choose(user(), field("user_execute"), Expr::and(vec![field(right), privileged]));
         }
-        let lets_user = if has("user") { Expr::or(vec![user().not(), field("user")]) } else { Expr::Bool(true) };
-        Expr::and(vec![field(right), lets_user])
+        let writes = if right == "write" { field("user_write") } else { Expr::Bool(true) };
+        let users = Expr::and(vec![field("user"), writes]);
+        Expr::and(vec![field(right), Expr::or(vec![user().not(), users]), Expr::or(vec![user(), privileged])])
     };
     let (read, write, execute) = (of("read"), of("write"), of("execute"));
     quote! {
@@ -293,6 +304,11 @@ fn choice(plan: &Plan<'_>, attribute: &Attribute) -> TokenStream {
     }
 }
 
+/// The name of what a patch has for one variant of leaves.
+pub(crate) fn of_variant(field: &str, variant: usize) -> String {
+    if variant == 0 { field.to_owned() } else { format!("{field}_{variant}") }
+}
+
 /// Builders and the type of a change, and that of its bits where these are not independent.
 fn change(plan: &Plan<'_>) -> TokenStream {
     let krate = plan.krate();
@@ -301,18 +317,29 @@ fn change(plan: &Plan<'_>) -> TokenStream {
         let bit = super::show::literal(super::show::hexadecimal(1 << place));
         quote!(#field #with: #of = #bit,)
     });
-    let groups = all_coupled_groups(plan);
-    let patch = (groups > 0).then(|| {
+    let (groups, variants) = (all_coupled_groups(plan), all_variants(plan));
+    let patch = (groups > 0 || variants > 1).then(|| {
         let word_type = plan.word();
-        let codes = (0..groups).map(|group| {
-            let code = name(&format!("code{group}"));
-            quote!(#code: u64)
+        let fields = (0..variants).map(|variant| {
+            let [clear, set] = ["clear", "set"].map(|field| name(&of_variant(field, variant)));
+            let codes = (0..groups).map(|group| {
+                let code = name(&of_variant(&format!("code{group}"), variant));
+                quote!(#code: u64)
+            });
+            quote!(#clear: #word_type, #set: #word_type, #(#codes,)*)
         });
-        let docs = docs::line("A change in bits: some cleared, some set, and new codes for flags that share one.");
+        let about = match (groups, variants) {
+            (0, _) => "A change in bits: some cleared, some set, for each place where leaves have them.",
+            (_, 1) => "A change in bits: some cleared, some set, and new codes for flags that share one.",
+            _ => {
+                "A change in bits: some cleared, some set, and new codes for flags that share one, for each place where leaves have them."
+            }
+        };
+        let docs = docs::line(about);
         quote! {
             #docs
             #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
-            pub struct Patch { clear: #word_type, set: #word_type, #(#codes),* }
+            pub struct Patch { #(#fields)* }
         }
     });
     quote! {

@@ -86,14 +86,16 @@ fn told_apart(layout: &Layout) -> u128 {
 /// The methods, by a macro of the runtime.
 pub(crate) fn families(krate: &TokenStream, says: &impl Says) -> TokenStream {
     let flags = FLAGS.iter().filter(|(flag, _)| says.flag(flag)).flat_map(|(_, methods)| methods.iter());
+    // Where user mode has a right of its own to write, it goes with the other.
+    let each = says.flag("user_write");
     let mut list: Vec<TokenStream> = flags
         .map(|method| {
-            let method = name(method);
+            let method = name(if *method == "ro" && each { "ro_each" } else { method });
             quote!(#method)
         })
         .collect();
     if says.flag("write") && says.flag("execute") {
-        list.push(quote!(rox));
+        list.push(if each { quote!(rox_each) } else { quote!(rox) });
     }
     if says.can_hide() {
         list.extend([quote!(np), quote!(p), quote!(direct_map)]);

@@ -6,7 +6,7 @@ use quote::{ToTokens, quote};
 use super::body::{function, simple};
 use super::docs::{self, path_text};
 use super::expr::Expr;
-use super::leaves::all_coupled_groups;
+use super::leaves::{all_coupled_groups, all_variants};
 use super::level::{Levels, index_bits, sizes};
 use super::merge::{Dim, Space};
 use super::plan::{Plan, attribute_of};
@@ -205,7 +205,11 @@ fn implementation(plan: &Plan<'_>, common: &TokenStream) -> TokenStream {
 /// The type of a change in bits.
 pub(crate) fn patch_type(plan: &Plan<'_>) -> TokenStream {
     let (krate, word_type) = (plan.krate(), plan.word());
-    if all_coupled_groups(plan) == 0 { quote!(#krate::Bits<#word_type>) } else { quote!(Patch) }
+    if all_coupled_groups(plan) == 0 && all_variants(plan) == 1 {
+        quote!(#krate::Bits<#word_type>)
+    } else {
+        quote!(Patch)
+    }
 }
 
 fn has_global(format: &Format) -> bool {

@@ -3,6 +3,7 @@
 use super::body::Body;
 use super::cube::{Cube, Formula};
 use super::expr::Expr;
+use super::leaf::encode;
 use super::merge::Dim;
 use super::moves::Known;
 use super::plan::{Case, Leaf, Level, Plan};
@@ -115,6 +116,16 @@ impl<'a> Kinds<'a> {
         (0..last).rev().fold(rest, |rest, place| Expr::choose(self.tests[place].1.clone(), of_layout(place), rest))
     }
 
+    /// What holds for the level, by the place that it has in each member.
+    pub(crate) fn merged_places(&self, plan: &Plan<'a>, each: &mut dyn FnMut(&'a Format, usize) -> Expr) -> Expr {
+        let cases = self.members.iter().map(|member| Case {
+            member: member.member,
+            at: Vec::new(),
+            value: each(plan.format(member.member), member.place),
+        });
+        plan.of_cases(&[], cases.collect()).unwrap_or(Expr::Bits(0))
+    }
+
     /// What holds for a leaf of size `lg2`.
     pub(crate) fn merged_by_size(
         &self,
@@ -146,9 +157,35 @@ impl<'a> Kinds<'a> {
         plan: &Plan<'a>,
         each: &mut dyn FnMut(&'a Format, Leaf<'a>) -> Body,
     ) -> Option<Body> {
-        let firsts = self.members.iter().filter_map(|member| Some((member.member, member.leaves.last()?.1)));
+        self.body_of_variant(plan, 0, each)
+    }
+
+    /// In how many ways leaves say their attributes, in the member that has the most.
+    pub(crate) fn variants(&self, plan: &Plan<'a>) -> usize {
+        self.members.iter().map(|member| member.variants(plan).len()).max().unwrap_or(0)
+    }
+
+    /// In which of these ways a leaf of a member does.
+    pub(crate) fn variant(&self, plan: &Plan<'a>, member: usize, leaf: Leaf<'a>) -> usize {
+        let of_member = self.members.iter().find(|other| other.member == member);
+        of_member
+            .and_then(|known| known.variants(plan).iter().position(|&other| known.is_alike(plan, leaf, other)))
+            .unwrap_or(0)
+    }
+
+    /// What is done for leaves of one way to say attributes. Members that have fewer do the same for their last one.
+    pub(crate) fn body_of_variant(
+        &self,
+        plan: &Plan<'a>,
+        variant: usize,
+        each: &mut dyn FnMut(&'a Format, Leaf<'a>) -> Body,
+    ) -> Option<Body> {
+        let chosen = self.members.iter().filter_map(|member| {
+            let variants = member.variants(plan);
+            Some((member.member, *variants.get(variant).or(variants.last())?))
+        });
         let cases =
-            firsts.map(|(member, leaf)| Case { member, at: Vec::new(), value: each(plan.format(member), leaf) });
+            chosen.map(|(member, leaf)| Case { member, at: Vec::new(), value: each(plan.format(member), leaf) });
         Body::merged(plan, &[], cases.collect())
     }
 
@@ -156,6 +193,26 @@ impl<'a> Kinds<'a> {
     pub(crate) fn known(&self, member: usize) -> Known {
         let leaves = self.all().filter(|(other, ..)| *other == member).map(|(_, _, _, leaf)| Known::of(leaf.layout));
         leaves.reduce(Known::common).unwrap_or(Known { mask: 0, value: 0 })
+    }
+}
+
+impl<'a> Member<'a> {
+    /// One leaf, the shortest run, for each way in which attributes are said.
+    fn variants(&self, plan: &Plan<'a>) -> Vec<Leaf<'a>> {
+        let mut found: Vec<Leaf<'a>> = Vec::new();
+        for (_, leaf) in self.leaves.iter().rev() {
+            if !found.iter().any(|&known| self.is_alike(plan, *leaf, known)) {
+                found.push(*leaf);
+            }
+        }
+        found
+    }
+
+    /// Whether two leaves say all attributes in the same bits.
+    fn is_alike(&self, plan: &Plan<'a>, one: Leaf<'a>, other: Leaf<'a>) -> bool {
+        let said = |leaf| encode(plan, plan.format(self.member), leaf);
+        let (one, other) = (said(one), said(other));
+        one.bits == other.bits && one.masks == other.masks
     }
 }
 

@@ -6,7 +6,7 @@ use super::cube::{Cube, Formula};
 use super::expr::{Expr, Op};
 use super::plan::{Attribute, Leaf, Plan, attribute_of};
 use super::scatter;
-use super::words::{limited, moving_bit, w};
+use super::words::{limited, moving_bit, own_for_leaves, w};
 use crate::model::{AttributeKind, ChoiceName, Combine, Field, Format, Group, Layout, Piece, Source};
 
 /// The Rust type of a number of so many bits.
@@ -78,10 +78,10 @@ pub(crate) fn decode<'a>(plan: &Plan<'a>, format: &'a Format, leaf: Leaf<'a>, at
 }
 
 /// What the leaf word `w` itself says of an attribute.
-fn own(plan: &Plan<'_>, format: &Format, leaf: Leaf<'_>, attribute: &Attribute) -> Expr {
+fn own<'a>(plan: &Plan<'a>, format: &'a Format, leaf: Leaf<'a>, attribute: &Attribute) -> Expr {
     let word = plan.wide(w());
     match source(format, leaf.index, &attribute.name) {
-        None => neutral(attribute),
+        None => inherited(plan, format, leaf, attribute).unwrap_or_else(|| neutral(attribute)),
         Some(Source::Field) => {
             let Some(field) = field(leaf.layout, &attribute.name) else { return neutral(attribute) };
             match &attribute.kind {
@@ -115,6 +115,24 @@ fn own(plan: &Plan<'_>, format: &Format, leaf: Leaf<'_>, attribute: &Attribute) 
             }
         }
     }
+}
+
+/// What the table above says for a leaf that cannot.
+fn inherited<'a>(plan: &Plan<'a>, format: &'a Format, leaf: Leaf<'a>, attribute: &Attribute) -> Option<Expr> {
+    let has = |place: &usize| plan.leaves(format, *place).iter().any(|other| other.index == leaf.index);
+    let place = (0..format.levels.len()).find(has)?;
+    let mut fields = (0..place).flat_map(|above| own_for_leaves(plan, format, above));
+    let field = fields.find(|field| field.name == attribute.name)?;
+    let said = Expr::var("limits").bit_not();
+    Some(match &attribute.kind {
+        AttributeKind::Flag => {
+            Expr::bit_and(vec![said, Expr::Bits(scatter::word_bits(&field.pieces))]).ne(Expr::Bits(0))
+        }
+        AttributeKind::Number(bits) => scatter::gather(&plan.wide(said), &field.pieces, None).cast(integer(*bits)),
+        AttributeKind::Choice { .. } => {
+            choice(format, attribute, scatter::gather(&plan.wide(said), &field.pieces, None))
+        }
+    })
 }
 
 /// The name that a number stands for. Where the numbers of a model are its own, they are listed on the spot.
@@ -214,6 +232,8 @@ pub(crate) struct Coupled {
     pub(crate) listed: u64,
     /// To blame for a combination without a code.
     pub(crate) blamed: usize,
+    /// A code that makes a word one that is refused.
+    pub(crate) refused: Option<u64>,
 }
 
 impl Said {
@@ -414,7 +434,22 @@ pub(crate) fn coupled(plan: &Plan<'_>, layout: &Layout, group: &Group) -> Couple
     // What a group lacks is a note without its right: the note is to blame.
     let note = attributes.iter().rev().find(|place| !plan.attributes[**place].right);
     let blamed = note.or(attributes.last()).copied().unwrap_or(0);
-    Coupled { attributes, pieces, bits, flags_of, code_of, sayable, listed, blamed }
+    let refused = (0..1u64 << bits).find(|&code| u128::from(code) & lost == 0 && is_refused(layout, &pieces, code));
+    Coupled { attributes, pieces, bits, flags_of, code_of, sayable, listed, blamed, refused }
+}
+
+/// Whether every word with this code is refused.
+fn is_refused(layout: &Layout, pieces: &[Piece], code: u64) -> bool {
+    let Expr::Bits(value) = scatter::scatter(&Expr::Bits(code.into()), pieces, false) else { return false };
+    let cube = Cube::new(scatter::word_bits(pieces), value);
+    let mut tests = layout.refused.iter().filter_map(Formula::of);
+    tests.any(|test| test.assuming(&cube) == Formula::Known(true))
+}
+
+/// A table of so many bits, as a number wide enough to be shifted by as many.
+fn packed(table: u64, bits: u32) -> Expr {
+    let table = Expr::Bits(table.into());
+    if bits > 31 { Expr::Op(Op::Cast("u64"), vec![table]) } else { table }
 }
 
 fn coupled_bits(plan: &Plan<'_>, said: &mut Said, coupled: &Coupled) {
@@ -425,14 +460,16 @@ fn coupled_bits(plan: &Plan<'_>, said: &mut Said, coupled: &Coupled) {
     let flags = Expr::bit_or(flags.collect());
     let count = 1u32 << coupled.attributes.len();
     if coupled.sayable != (1u64 << count) - 1 {
-        let listed = Expr::Bits(u128::from(coupled.sayable)).shr(flags.clone());
+        let listed = packed(coupled.sayable, count).shr(flags.clone());
         let fits = Expr::bit_and(vec![listed, Expr::Bits(1)]).ne(Expr::Bits(0));
         let places = coupled.attributes.iter().fold(0, |places, place| places | 1 << place);
         said.checks.push(Check { places, name: plan.attributes[coupled.blamed].name.clone(), holds: fits });
     }
     let at = if coupled.bits == 1 { flags } else { Expr::Op(Op::Mul, vec![flags, Expr::number(coupled.bits)]) };
-    let code =
-        Expr::bit_and(vec![Expr::Bits(u128::from(coupled.code_of)).shr(at), Expr::Bits(scatter::ones(coupled.bits))]);
+    let code = Expr::bit_and(vec![
+        packed(coupled.code_of, coupled.bits * count).shr(at),
+        Expr::Bits(scatter::ones(coupled.bits)),
+    ]);
     said.bits.push(plan.narrow(scatter::scatter(&code, &coupled.pieces, false)));
     if coupled.attributes.len() > 1 {
         said.coupled.push(coupled.clone());

@@ -1,8 +1,9 @@
 //! Leaf words of every level in terms of attributes.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::quote;
 
+use super::attributes::of_variant;
 use super::body::{Body, Method, function};
 use super::cube::mask_expr;
 use super::expr::{Expr, Op};
@@ -32,23 +33,27 @@ impl Leaves {
         self.helpers.clone()
     }
 
-    /// The name of the helper that says attributes in bits.
-    fn bits<'a>(&mut self, plan: &Plan<'a>, kinds: &Kinds<'a>) -> TokenStream {
-        let bits = kinds.body_of_first(plan, &mut |format, leaf| bits(plan, leaf, &encode(plan, format, leaf)));
+    /// The names of the helpers that say attributes in bits, one for each way in which leaves do.
+    fn bits<'a>(&mut self, plan: &Plan<'a>, kinds: &Kinds<'a>) -> Vec<String> {
+        (0..kinds.variants(plan)).map(|variant| self.bits_of(plan, kinds, variant)).collect()
+    }
+
+    fn bits_of<'a>(&mut self, plan: &Plan<'a>, kinds: &Kinds<'a>, variant: usize) -> String {
+        let mut of_leaf = |format, leaf| bits(plan, leaf, &encode(plan, format, leaf));
+        let bits = kinds.body_of_variant(plan, variant, &mut of_leaf);
         let bits = bits.unwrap_or(Body::of(Expr::Bits(0))).renamed("f", "self");
         let body = bits.fallible(plan.krate());
         let text = body.to_string();
         if let Some((_, helper)) = self.known.iter().find(|(known, _)| *known == text) {
-            return name(helper).into_token_stream();
+            return helper.clone();
         }
         let wanted = format!("{}_bits", kinds.name());
         let same = self.known.iter().filter(|(_, helper)| helper.starts_with(&wanted)).count();
         let helper = if same == 0 { wanted } else { format!("{wanted}_{}", same + 1) };
         let parameters = [("self", TokenStream::new()), ("a", quote!(&Attributes)), ("fields", quote!(u64))];
         self.helpers.extend(function(&helper, &parameters, |p| bits.mentions(p), &quote!(Encoded), &body));
-        let shown = name(&helper).into_token_stream();
-        self.known.push((text, helper));
-        shown
+        self.known.push((text, helper.clone()));
+        helper
     }
 
     /// What concerns the leaves of one level.
@@ -67,7 +72,8 @@ impl Leaves {
 }
 
 /// A leaf word of given attributes and size.
-fn template<'a>(plan: &Plan<'a>, kinds: &Kinds<'a>, bits: &TokenStream) -> Method {
+fn template<'a>(plan: &Plan<'a>, kinds: &Kinds<'a>, helpers: &[String]) -> Method {
+    let bits = template_bits(plan, kinds, helpers);
     let body = kinds.body_by_size(plan, &mut |format, _, leaf| {
         let mut parts = vec![Expr::Bits(leaf.layout.written | leaf.layout.reserved_value), Expr::var("bits")];
         parts.extend(leaf.in_ones().then(|| ones::pattern(plan, leaf)));
@@ -79,11 +85,26 @@ fn template<'a>(plan: &Plan<'a>, kinds: &Kinds<'a>, bits: &TokenStream) -> Metho
     let body = body.unwrap_or(Body::of(Expr::Bits(0)));
     let statements = |format: &str| {
         let rest = body.renamed("f", format).fallible(plan.krate());
-        let format = name(format);
-        quote!(let bits = #format.#bits(a, !0)?; #rest)
+        let bits = bits.renamed("f", format);
+        quote!(let bits = #bits; #rest)
     };
     let parameters = vec![("a", quote!(&Attributes)), ("lg2", quote!(u32))];
-    Method::new("template", parameters, quote!(Encoded), &statements, &|p| p != "lg2" || body.mentions(p))
+    let used = |p: &str| p != "lg2" || body.mentions(p) || bits.mentions(p);
+    Method::new("template", parameters, quote!(Encoded), &statements, &used)
+}
+
+/// The bits that say the attributes `a` in a leaf of size `lg2`.
+fn template_bits<'a>(plan: &Plan<'a>, kinds: &Kinds<'a>, helpers: &[String]) -> Expr {
+    let of = |helper: &str| {
+        let bits = Expr::var("f").method(helper, vec![Expr::var("a"), Expr::Number(0).bit_not()]);
+        Expr::Op(Op::Try, vec![bits])
+    };
+    let cases = kinds.all().flat_map(|(member, _, _, leaf)| {
+        let helper = helpers.get(kinds.variant(plan, member, leaf)).or(helpers.last());
+        let value = of(helper.map_or("", String::as_str));
+        (leaf.lg2..=leaf.most_lg2).map(move |lg2| Case { member, at: vec![u128::from(lg2)], value: value.clone() })
+    });
+    plan.of_cases(&[Kinds::by_size()], cases.collect()).unwrap_or(Expr::Bits(0))
 }
 
 /// The attributes of the leaf word `w` below `limits`.
@@ -120,41 +141,36 @@ fn bits<'a>(plan: &Plan<'a>, leaf: super::plan::Leaf<'a>, said: &Said) -> Body {
 }
 
 /// What a change does to the words of a level.
-fn patch<'a>(plan: &Plan<'a>, kinds: &Kinds<'a>, bits: &TokenStream) -> Vec<Method> {
+fn patch<'a>(plan: &Plan<'a>, kinds: &Kinds<'a>, helpers: &[String]) -> Vec<Method> {
     let krate = plan.krate();
-    let of_first = |each: &dyn Fn(&Said) -> Expr, otherwise: Expr| {
-        let body = kinds.body_of_first(plan, &mut |format, leaf| Body::of(each(&encode(plan, format, leaf))));
-        body.map_or(otherwise, |body| body.value)
-    };
-    let count = plan.attributes.len() + usize::from(plan.software != 0);
-    let masks: Vec<Expr> = (0..count).map(|place| of_first(&|said| said.masks[place].clone(), Expr::Bits(0))).collect();
-    let groups = all_coupled_groups(plan);
-    let codes: Vec<Expr> = (0..groups)
-        .map(|group| {
-            let code = |said: &Said| said.coupled.get(group).map_or(Expr::Bits(0), |coupled| recode(plan, coupled));
-            of_first(&code, Expr::Bits(0))
-        })
-        .collect();
+    let (groups, variants) = (all_coupled_groups(plan), all_variants(plan));
+    let mut parts: Vec<PatchPart> = (0..variants).map(|variant| PatchPart::of(plan, kinds, helpers, variant)).collect();
+    let shared = share_codes(&mut parts);
     let body = |format: &str| {
-        let masks = masks.iter().map(|mask| mask.renamed("f", format));
-        let codes = codes.iter().enumerate().map(|(group, code)| {
-            let (field, code) = (name(&format!("code{group}")), code.renamed("f", format));
-            quote!(#field: #code)
+        let shared = shared.iter().map(|(code, value)| {
+            let (code, value) = (name(code), value.renamed("f", format));
+            quote!(let #code = #value;)
         });
-        let format = name(format);
-        let bits = quote! {
-            let bits = #krate::__::patch(#format.#bits(&change.to, change.fields)?, change.fields, &[#(#masks),*]);
-        };
-        match groups {
-            0 => quote!(#bits ::core::result::Result::Ok(bits)),
-            _ => quote!(#bits ::core::result::Result::Ok(Patch { clear: bits.clear, set: bits.set, #(#codes),* })),
+        let shared: TokenStream = shared.collect();
+        let bits = parts.iter().map(|part| part.bits(plan, format));
+        let statements = core::iter::once(shared).chain(bits);
+        let fields = parts.iter().map(|part| part.fields(format));
+        match (groups, variants) {
+            (0, 1) => quote!(#(#statements)* ::core::result::Result::Ok(bits)),
+            _ => quote!(#(#statements)* ::core::result::Result::Ok(Patch { #(#fields)* })),
         }
     };
     let word_ = plan.word();
-    let of_patch = if groups == 0 { quote!(&#krate::Bits<#word_>) } else { quote!(&Patch) };
-    let apply = of_first(&|said| apply(plan, &said.coupled), w());
+    let plain = groups == 0 && variants == 1;
+    let of_patch = if plain { quote!(&#krate::Bits<#word_>) } else { quote!(&Patch) };
+    let apply = kinds.merged(plan, &mut |format, _, leaf| {
+        let member = plan.formats().position(|other| core::ptr::eq(other, format)).unwrap_or(0);
+        apply(plan, &encode(plan, format, leaf).coupled, kinds.variant(plan, member, leaf))
+    });
     let fit = kinds.body_of_first(plan, &mut |format, leaf| {
-        Body::of(Expr::Bool(leftovers(plan, leaf, &encode(plan, format, leaf)).joint.is_empty()))
+        let said = encode(plan, format, leaf);
+        let all_sayable = said.coupled.iter().all(|coupled| coupled.refused.is_none());
+        Body::of(Expr::Bool(kinds.variants(plan) == 1 && all_sayable && leftovers(plan, leaf, &said).joint.is_empty()))
     });
     let fit = fit.map_or(Expr::Bool(false), |body| body.value);
     let usual = fit == Expr::Bool(false);
@@ -163,6 +179,105 @@ fn patch<'a>(plan: &Plan<'a>, kinds: &Kinds<'a>, bits: &TokenStream) -> Vec<Meth
         Method::simple("apply", vec![("patch", of_patch), word(plan, "w")], plan.word(), &apply),
         Method::simple("changes_fit", Vec::new(), quote!(bool), &fit).usual(usual),
     ]
+}
+
+/// Codes that are the same for all parts are worked out once: their names and values.
+fn share_codes(parts: &mut [PatchPart]) -> Vec<(String, Expr)> {
+    let [first, rest @ ..] = parts else { return Vec::new() };
+    let mut shared = Vec::new();
+    for (group, code) in first.codes.iter_mut().enumerate() {
+        let others = rest.iter_mut().map(|part| &mut part.codes[group]);
+        let same: Vec<&mut Expr> = others.filter(|other| **other == *code).collect();
+        if same.is_empty() || !matches!(code, Expr::Op(..)) {
+            continue;
+        }
+        let variable = format!("code{group}");
+        same.into_iter().for_each(|other| *other = Expr::var(variable.clone()));
+        shared.push((variable.clone(), std::mem::replace(code, Expr::var(variable))));
+    }
+    shared
+}
+
+/// What a patch has for one way in which leaves say their attributes.
+struct PatchPart {
+    variant: usize,
+    /// Says attributes in bits; none if the level has no such leaves.
+    helper: Option<String>,
+    masks: Vec<Expr>,
+    codes: Vec<Expr>,
+    /// A word that is no leaf: what a leaf becomes that cannot say what it is to say.
+    empty: Expr,
+}
+
+impl PatchPart {
+    fn of<'a>(plan: &Plan<'a>, kinds: &Kinds<'a>, helpers: &[String], variant: usize) -> Self {
+        let of_leaf = |each: &dyn Fn(&Said) -> Expr| {
+            let said = &mut |format, leaf| Body::of(each(&encode(plan, format, leaf)));
+            kinds.body_of_variant(plan, variant, said).map_or(Expr::Bits(0), |body| body.value)
+        };
+        let count = plan.attributes.len() + usize::from(plan.software != 0);
+        let helper = helpers.get(variant).cloned();
+        let code = |group: usize| {
+            of_leaf(&|said| said.coupled.get(group).map_or(Expr::Bits(0), |coupled| recode(plan, coupled)))
+        };
+        let empty =
+            kinds.merged_places(plan, &mut |format, place| Expr::Bits(format.levels[place].empty[plan.family.range]));
+        Self {
+            variant,
+            masks: (0..count).map(|place| of_leaf(&|said| said.masks[place].clone())).collect(),
+            codes: (0..all_coupled_groups(plan))
+                .map(|group| if helper.is_some() { code(group) } else { Expr::Bits(0) })
+                .collect(),
+            helper,
+            empty,
+        }
+    }
+
+    /// The variable of the bits that are cleared and set.
+    fn variable(&self) -> proc_macro2::Ident {
+        name(&of_variant("bits", self.variant))
+    }
+
+    fn bits(&self, plan: &Plan<'_>, format: &str) -> TokenStream {
+        let Some(helper) = &self.helper else { return TokenStream::new() };
+        let masks = self.masks.iter().map(|mask| mask.renamed("f", format));
+        let (krate, variable, helper) = (plan.krate(), self.variable(), name(helper));
+        let empty = self.empty.renamed("f", format);
+        let format = name(format);
+        if self.variant == 0 {
+            return quote! {
+                let #variable = #krate::__::patch(#format.#helper(&change.to, change.fields)?, change.fields, &[#(#masks),*]);
+            };
+        }
+        quote! {
+            let #variable = #krate::__::patch_or(
+                #format.#helper(&change.to, change.fields), change.fields, &[#(#masks),*], #empty
+            );
+        }
+    }
+
+    fn fields(&self, format: &str) -> TokenStream {
+        let [clear, set] = ["clear", "set"].map(|field| name(&of_variant(field, self.variant)));
+        let codes = self.codes.iter().enumerate().map(|(group, code)| {
+            let field = name(&of_variant(&format!("code{group}"), self.variant));
+            let code = code.renamed("f", format);
+            if code == Expr::Var(of_variant(&format!("code{group}"), self.variant)) {
+                quote!(#field,)
+            } else {
+                quote!(#field: #code,)
+            }
+        });
+        if self.helper.is_none() {
+            return quote!(#clear: 0, #set: 0, #(#codes)*);
+        }
+        let variable = self.variable();
+        quote!(#clear: #variable.clear, #set: #variable.set, #(#codes)*)
+    }
+}
+
+/// In how many ways leaves of one level say their attributes, at the level and in the member that have the most.
+pub(crate) fn all_variants(plan: &Plan<'_>) -> usize {
+    plan.levels.iter().map(|level| Kinds::new(plan, level).variants(plan)).max().unwrap_or(1).max(1)
 }
 
 /// How many groups of flags share their bits, at the level and in the member that have the most.
@@ -203,14 +318,19 @@ fn recode(plan: &Plan<'_>, coupled: &Coupled) -> Expr {
         bits(coupled.sayable),
     ];
     let codes = Expr::Op(Op::Struct(format!("{krate}::__::Codes"), fields), values);
+    let to = Expr::bit_or(to.collect());
+    if let Some(refused) = coupled.refused {
+        return codes.method("changed_or", vec![changed, to, bits(refused)]);
+    }
     let blamed = Expr::var(format!("{:?}", plan.attributes[coupled.blamed].name));
-    Expr::Op(Op::Try, vec![codes.method("changed", vec![changed, Expr::bit_or(to.collect()), blamed])])
+    Expr::Op(Op::Try, vec![codes.method("changed", vec![changed, to, blamed])])
 }
 
 /// The leaf word `w`, changed.
-fn apply(plan: &Plan<'_>, coupled: &[Coupled]) -> Expr {
-    let mut kept = vec![w(), Expr::var("patch.clear").bit_not()];
-    let mut parts = vec![Expr::var("patch.set")];
+fn apply(plan: &Plan<'_>, coupled: &[Coupled], variant: usize) -> Expr {
+    let field = |field: &str| Expr::var(format!("patch.{}", of_variant(field, variant)));
+    let mut kept = vec![w(), field("clear").bit_not()];
+    let mut parts = vec![field("set")];
     let shared = coupled.iter().fold(0, |bits, group| bits | scatter::word_bits(&group.pieces));
     if shared != 0 {
         kept.push(Expr::Bits(plan.word_ones() & !shared));
@@ -218,7 +338,7 @@ fn apply(plan: &Plan<'_>, coupled: &[Coupled]) -> Expr {
     for (place, group) in coupled.iter().enumerate() {
         let code = scatter::gather(&plan.wide(w()), &group.pieces, None);
         let at = if group.bits == 1 { code } else { Expr::Op(Op::Mul, vec![code, Expr::number(group.bits)]) };
-        let new = Expr::var(format!("patch.code{place}")).shr(at);
+        let new = field(&format!("code{place}")).shr(at);
         let new = Expr::bit_and(vec![new, Expr::Bits(scatter::ones(group.bits))]);
         parts.push(plan.narrow(scatter::scatter(&new, &group.pieces, false)));
     }
@@ -234,20 +354,22 @@ fn resizing<'a>(plan: &Plan<'a>, place: usize, kinds: &Kinds<'a>) -> Vec<Method>
         Method::new(method, parameters, quote!(Encoded), &statements, &|p| body.mentions(p))
     };
     let mut methods = Vec::new();
-    methods.extend(moves_between(plan, kinds, kinds).map(|body| method("resize", body)));
+    methods.extend(moves_between(plan, (kinds, kinds), false).map(|body| method("resize", body)));
     if let Some(below) = plan.below(place) {
         let below_kinds = Kinds::new(plan, below);
-        methods.extend(moves_between(plan, kinds, &below_kinds).map(|body| method("descend", body)));
+        methods.extend(moves_between(plan, (kinds, &below_kinds), true).map(|body| method("descend", body)));
     }
     methods
 }
 
-/// Every leaf of one level as every leaf of another.
-fn moves_between<'a>(plan: &Plan<'a>, from: &Kinds<'a>, to: &Kinds<'a>) -> Option<Body> {
+/// Every leaf of one level as every leaf of another, perhaps one below a table that takes the place of the first.
+fn moves_between<'a>(plan: &Plan<'a>, (from, to): (&Kinds<'a>, &Kinds<'a>), is_below: bool) -> Option<Body> {
     let mut cases = Vec::new();
-    for (member, _, coordinate, old) in from.all() {
+    for (member, place, coordinate, old) in from.all() {
+        let format = plan.format(member);
+        let elsewhere = if is_below { plan.said_for_leaves(format, place) } else { Vec::new() };
         for (_, _, _, new) in to.all().filter(|(other, ..)| *other == member) {
-            let value = moved(plan, plan.format(member), old, new, from.known(member));
+            let value = moved(plan, format, (old, new), from.known(member), &elsewhere);
             let sizes = new.lg2..=new.most_lg2;
             cases.extend(sizes.map(|lg2| Case { member, at: vec![u128::from(lg2), coordinate], value: value.clone() }));
         }

@@ -302,7 +302,8 @@ fn leaf_words<'a>(plan: &Plan<'a>, level: &Level, kinds: &Kinds<'a>) -> Vec<Meth
     let held = kinds.merged(plan, &mut |format, place, leaf| held(plan, format, place, leaf));
     let emptied = plan.at_level(level, |format, place| Expr::Bits(format.levels[place].empty[plan.family.range]));
     let no_runs = identical == Expr::Bool(false);
-    vec![
+    let mut methods = for_leaves(plan, level, kinds);
+    methods.extend([
         Method::simple("is_leaf", seen(), quote!(bool), &is_leaf),
         Method::simple("output", with_va, quote!(u64), &output).usual(no_runs),
         Method::simple("leaf_oa", seen(), quote!(u64), &leaf_oa),
@@ -310,6 +311,22 @@ fn leaf_words<'a>(plan: &Plan<'a>, level: &Level, kinds: &Kinds<'a>) -> Vec<Meth
         Method::simple("run_is_identical", vec![lg2_], quote!(bool), &identical).usual(no_runs),
         Method::simple("leaf", of_leaf, plan.word(), &leaf),
         Method::simple("held", seen(), plan.word(), &held).usual(held == emptied),
+    ]);
+    methods
+}
+
+/// How what leaves below cannot say goes between a leaf and the table in its place.
+fn for_leaves<'a>(plan: &Plan<'a>, level: &Level, kinds: &Kinds<'a>) -> Vec<Method> {
+    let said = plan.places(level).any(|(member, place)| !plan.said_for_leaves(plan.format(member), place).is_empty());
+    if !said {
+        return Vec::new();
+    }
+    let table = kinds.merged(plan, &mut |format, place, leaf| words::table_for(plan, format, place, leaf.layout));
+    let leaf = kinds.merged(plan, &mut |format, place, leaf| words::leaf_for(plan, format, place, leaf.layout));
+    let of_table = vec![word(plan, "w"), ("address", quote!(u64))];
+    vec![
+        Method::simple("table_for", of_table, plan.word(), &table),
+        Method::simple("leaf_for", vec![word(plan, "w"), word(plan, "table")], plan.word(), &leaf),
     ]
 }
 

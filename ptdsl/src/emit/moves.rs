@@ -8,7 +8,7 @@ use super::ones;
 use super::plan::{Leaf, Plan, attribute_of};
 use super::scatter;
 use super::words::{moving_bit, neutral_bit, w};
-use crate::model::{AttributeKind, Combine, Content, Field, Format, Layout, Source};
+use crate::model::{AttributeKind, Bits, Combine, Content, Field, Format, Layout, Source};
 
 /// Bits that are known in every word.
 #[derive(Clone, Copy, Debug)]
@@ -71,28 +71,51 @@ impl Moves {
     }
 
     fn value(self) -> Expr {
+        self.value_of(&w())
+    }
+
+    fn value_of(self, word: &Expr) -> Expr {
         let mut kept = vec![Expr::Bits(self.kept)];
         kept.extend(self.kept_moving);
-        let mut parts = vec![Expr::Bits(self.written), Expr::bit_and(vec![w(), Expr::bit_or(kept)])];
+        let mut parts = vec![Expr::Bits(self.written), Expr::bit_and(vec![word.clone(), Expr::bit_or(kept)])];
         for (distance, bits) in self.moved {
-            parts.push(Expr::bit_and(vec![w(), Expr::Bits(bits)]).shifted(distance));
+            parts.push(Expr::bit_and(vec![word.clone(), Expr::Bits(bits)]).shifted(distance));
         }
         parts.extend(self.size);
         Expr::bit_or(parts).bit_xor(Expr::Bits(self.inverted))
     }
 }
 
+/// The bits of pairs of fields of the same name, taken from the first of each in `word` to where the second is, and all the
+/// bits of the second ones.
+pub(crate) fn carried<'f>(word: &Expr, pairs: impl Iterator<Item = (&'f Field, &'f Field)>) -> (Expr, u128) {
+    let (mut moves, mut taken) = (Moves::default(), 0);
+    for (from, to) in pairs {
+        same_field(&mut moves, from, to);
+        taken |= scatter::word_bits(&to.pieces);
+    }
+    (moves.value_of(word), taken)
+}
+
 /// What the leaf word `w` says, said by another layout, with an OA of zero.
 ///
-/// `known` is what words of every layout that `w` may have hold alike.
-pub(crate) fn moved(plan: &Plan<'_>, format: &Format, from: Leaf<'_>, to: Leaf<'_>, known: Known) -> Body {
+/// `known` is what words of every layout that `w` may have hold alike; the table above says the fields of `elsewhere`.
+pub(crate) fn moved(
+    plan: &Plan<'_>,
+    format: &Format,
+    (from, to): (Leaf<'_>, Leaf<'_>),
+    known: Known,
+    elsewhere: &[&Field],
+) -> Body {
     let mut moves = Moves::default();
     for old in &from.layout.fields {
         match field(to.layout, &old.name) {
             Some(new) => same_field(&mut moves, old, new),
+            None if elsewhere.iter().any(|field| field.name == old.name) => {}
             None => lost_field(plan, &mut moves, format, from, old),
         }
     }
+    lost_reach(&mut moves, from.layout, to.layout);
     for new in &to.layout.fields {
         let combine = attribute_of(format, &new.name).map_or(Combine::Own, |attribute| attribute.combine);
         if field(from.layout, &new.name).is_none() && neutral_bit(combine, new) {
@@ -132,6 +155,22 @@ fn same_field(moves: &mut Moves, old: &Field, new: &Field) {
                 moves.inverted |= 1 << to;
             }
         }
+    }
+}
+
+/// An OA that the other layout does not reach.
+fn lost_reach(moves: &mut Moves, from: &Layout, to: &Layout) {
+    let (Bits::Fixed(reach), Bits::Fixed(less)) = (&from.output_width, &to.output_width) else { return };
+    if less >= reach {
+        return;
+    }
+    let above = from
+        .output
+        .iter()
+        .flat_map(|piece| (0..piece.bits).map(move |bit| (piece.value_low + bit, piece.word_low + bit)));
+    let bits = above.filter(|(value, _)| value >= less).fold(0, |bits, (_, place)| bits | 1 << place);
+    if bits != 0 {
+        moves.before.push(("output".into(), Expr::bit_and(vec![w(), Expr::Bits(bits)]).eq(Expr::Bits(0))));
     }
 }
 

@@ -248,6 +248,21 @@ impl<'a> Plan<'a> {
         limits
     }
 
+    /// What tables of a level say for all leaves below, which cannot say it themselves: the field of the table, and
+    /// whether it is a right that tables limit.
+    pub(crate) fn said_for_leaves(&self, format: &'a model::Format, place: usize) -> Vec<&'a model::Field> {
+        let Some((index, layout)) = self.table(format, place) else { return Vec::new() };
+        let said = layout.fields.iter().filter(|field| {
+            let Some(attribute) = attribute_of(format, &field.name) else { return false };
+            let at = |place: usize| self.leaves(format, place).into_iter();
+            let says = |leaf: &Leaf<'_>| attribute.sources.contains_key(&leaf.index);
+            let below = (place + 1..format.levels.len()).flat_map(at).any(|leaf| says(&leaf));
+            let here = at(place).any(|leaf| attribute.sources.get(&leaf.index) == Some(&Source::Field));
+            here && !below && field.at.is_none() && attribute.sources.get(&index) == Some(&Source::Field)
+        });
+        said.collect()
+    }
+
     /// The bit of a table word that limits a right (or makes global), and whether it says the opposite.
     pub(crate) fn table_bit(&self, format: &'a model::Format, place: usize, name: &str) -> Option<(u128, bool)> {
         let (index, layout) = self.table(format, place)?;

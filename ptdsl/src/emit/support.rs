@@ -1,7 +1,7 @@
 //! What the generator cannot emit yet, refused by name rather than emitted wrong.
 
 use super::Options;
-use super::leaf::{encode, group_bits};
+use super::leaf::group_bits;
 use super::plan::{Plan, attribute_of, of_kind};
 use crate::binding::Family;
 use crate::diagnostic::{Code, Diagnostic};
@@ -143,11 +143,10 @@ impl Found<'_> {
             for (member, place) in plan.places(level) {
                 let format = plan.format(member);
                 let leaves = plan.leaves(format, place);
-                let mut said = leaves.iter().map(|leaf| (leaf, encode(plan, format, *leaf)));
-                let Some((_, first)) = said.next() else { continue };
-                for (leaf, other) in said {
-                    if other.bits != first.bits || other.masks != first.masks {
-                        self.add("attributes that move with the length of a run", &leaf.layout.name, leaf.layout.line);
+                for leaf in &leaves {
+                    if leaf.layout.hardware != leaves[0].layout.hardware {
+                        let what = "bits of the machine that move with the length of a run";
+                        self.add(what, &leaf.layout.name, leaf.layout.line);
                     }
                 }
             }

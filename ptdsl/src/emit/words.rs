@@ -199,6 +199,16 @@ pub(crate) fn limit<'a>(plan: &Plan<'a>, format: &'a Format, place: usize) -> Ex
             moved.push((by, bit));
         }
     }
+    // What tables say for leaves that cannot is kept as its opposite, too: nothing said is zero.
+    let for_leaves = own_for_leaves(plan, format, place);
+    inverted |= for_leaves
+        .iter()
+        .filter(|field| !field.inverted)
+        .fold(0, |bits, field| bits | scatter::word_bits(&field.pieces));
+    native |= for_leaves.iter().fold(0, |bits, field| bits | scatter::word_bits(&field.pieces));
+    let elsewhere = (0..format.levels.len()).filter(|other| *other != place);
+    let others = elsewhere.flat_map(|other| own_for_leaves(plan, format, other));
+    silent |= others.fold(0, |bits, field| bits | scatter::word_bits(&field.pieces)) & !native;
     if native == 0 && moved.is_empty() {
         return Expr::var("limits");
     }
@@ -211,6 +221,46 @@ pub(crate) fn limit<'a>(plan: &Plan<'a>, format: &'a Format, place: usize) -> Ex
         parts.extend(moved.into_iter().map(|(by, bit)| Expr::bit_and(vec![word.clone(), Expr::Bits(bit)]).shifted(by)));
     }
     Expr::bit_and(vec![Expr::var("limits"), Expr::bit_or(parts)])
+}
+
+/// The fields that tables of a level say for leaves below, and that are no rights.
+pub(crate) fn own_for_leaves<'a>(plan: &Plan<'a>, format: &'a Format, place: usize) -> Vec<&'a Field> {
+    let own = |field: &&Field| attribute_of(format, &field.name).is_some_and(|it| it.combine == Combine::Own);
+    plan.said_for_leaves(format, place).into_iter().filter(own).collect()
+}
+
+/// The word that points to the table at `address` and says what the leaf `w` says and leaves below cannot.
+pub(crate) fn table_for<'a>(plan: &Plan<'a>, format: &'a Format, place: usize, leaf: &Layout) -> Expr {
+    let Some((_, layout)) = plan.table(format, place) else { return Expr::Bits(0) };
+    let fields = plan.said_for_leaves(format, place);
+    let said = fields.iter().filter_map(|to| Some((leaf.fields.iter().find(|from| from.name == to.name)?, *to)));
+    let (value, taken) = super::moves::carried(&w(), said);
+    let plain = table(plan, format, layout);
+    if taken == 0 { plain } else { Expr::bit_or(vec![without(plain, taken), value]) }
+}
+
+/// The leaf word `w` with what the word `table` says for the leaves below it.
+pub(crate) fn leaf_for<'a>(plan: &Plan<'a>, format: &'a Format, place: usize, leaf: &Layout) -> Expr {
+    let fields = plan.said_for_leaves(format, place);
+    let said = fields.iter().filter_map(|from| Some((*from, leaf.fields.iter().find(|to| to.name == from.name)?)));
+    let (value, taken) = super::moves::carried(&Expr::var("table"), said);
+    if taken == 0 {
+        w()
+    } else {
+        Expr::bit_or(vec![Expr::bit_and(vec![w(), Expr::Bits(plan.word_ones() & !taken)]), value])
+    }
+}
+
+/// A word without some of its constant bits.
+fn without(word: Expr, bits: u128) -> Expr {
+    match word {
+        Expr::Bits(constant) => Expr::Bits(constant & !bits),
+        Expr::Op(op, operands) => {
+            let cut = |operand| if let Expr::Bits(constant) = operand { Expr::Bits(constant & !bits) } else { operand };
+            op.of(operands.into_iter().map(cut).collect())
+        }
+        other => other,
+    }
 }
 
 /// Whether any table of the model limits an attribute.

@@ -53,14 +53,15 @@ pub fn permits(attributes: &Attributes, access: Access, user: bool) -> bool {
     };
     let (plain, own) = match access {
         Access::Read => ("read", None),
-        Access::Write => ("write", Some("user_write")),
+        Access::Write => ("write", None),
         Access::Execute => ("execute", Some("user_execute")),
     };
     let plain = said(plain).unwrap_or(true);
     if !user {
-        return plain;
+        return plain && (access != Access::Execute || said("privileged_execute").unwrap_or(true));
     }
-    own.and_then(said).unwrap_or_else(|| plain && said("user").unwrap_or(true))
+    let writes = access != Access::Write || said("user_write").unwrap_or(true);
+    own.and_then(said).unwrap_or_else(|| plain && writes && said("user").unwrap_or(true))
 }
 
 /// What the tables on the way and the leaf say together.
@@ -68,10 +69,18 @@ pub(super) fn effective(format: &Format, own: &Attributes, above: &[Attributes])
     let mut all = own.clone();
     for attribute in &format.attributes {
         let says = |value: bool| above.iter().any(|table| table.get(&attribute.name) == Some(&Value::Flag(value)));
+        let lacked = !own.contains_key(&attribute.name);
+        let inherited = above.iter().rev().find_map(|table| table.get(&attribute.name)).filter(|_| lacked);
         match attribute.combine {
             Combine::And if says(false) => drop(all.insert(attribute.name.clone(), Value::Flag(false))),
             Combine::Or if says(true) => drop(all.insert(attribute.name.clone(), Value::Flag(true))),
-            Combine::And | Combine::Or | Combine::Own => {}
+            Combine::And | Combine::Or => {}
+            // What a leaf cannot say, the table above says for it.
+            Combine::Own => {
+                if let Some(value) = inherited {
+                    all.insert(attribute.name.clone(), value.clone());
+                }
+            }
         }
     }
     all

@@ -100,12 +100,13 @@ pub struct Target {
     pub last_slot: u64,
 }
 
-/// Translates `va` in a table of this range (an index into `Format::ranges`) whose root is at `root`.
+/// Translates `va` in a table of this range (an index into `Format::ranges`) whose root is at `root`. Whether the machine
+/// would ask that root is [`canonical_range`]'s to say.
 #[must_use]
 pub fn translate<W: Words + ?Sized>(format: &Format, range: usize, words: &W, root: u64, va: u64) -> Walk {
     let mut walk = Walk { path: Vec::new(), outcome: Outcome::Fault { fault: Fault::NotCanonical, level: None } };
     let Some(known) = format.ranges.get(range) else { return walk };
-    if canonical_range(format, va) != Some(range) {
+    if !holds(known, va) {
         return walk;
     }
     let walker = Walker { format, words, va };

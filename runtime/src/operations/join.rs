@@ -376,6 +376,7 @@ impl<F: Format, M: Memory, T: Tlb, C: Ask<F>> Job<'_, F, M, T, C> {
             }
         }
         let leaf = leaves.end().and_then(|leaves| leaves.above::<L>(f));
+        let leaf = leaf.map(|leaf| L::leaf_for(f, leaf, w));
         // What the table word takes away from its leaves, the leaf would have to say.
         let says = |leaf, limits| L::attributes(f, leaf, limits);
         let limits = L::limit(f, f.no_limits(), w);

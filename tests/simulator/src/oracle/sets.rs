@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use ptdsl::model::{AttributeKind, Combine, Format};
+use ptdsl::model::{Attribute, AttributeKind, Combine, Format, LayoutKind};
 use ptdsl::walk::{self, Access, Attributes, Value};
 
 use super::Limits;
@@ -60,15 +60,25 @@ impl Said {
 pub(crate) const RECORDS: [&str; 2] = ["accessed", "dirty"];
 
 /// The names of rights.
-const RIGHTS: [&str; 6] = ["read", "write", "execute", "user", "user_write", "user_execute"];
+const RIGHTS: [&str; 7] = ["read", "write", "execute", "user", "user_write", "user_execute", "privileged_execute"];
 
 #[derive(Debug)]
 pub(crate) struct Sets {
     list: Vec<Said>,
     numbers: HashMap<String, SetId>,
     /// What tables take away (false) or add (true).
-    limits: Vec<BTreeMap<String, bool>>,
+    limits: Vec<BTreeMap<String, Value>>,
     names: HashMap<String, u32>,
+}
+
+/// Whether the lowest leaves cannot say what others can: their table says it for them.
+fn leaves_lack(model: &Format, attribute: &Attribute) -> bool {
+    let lowest = model.levels.iter().rev().find_map(|level| {
+        let listed = level.entries.iter().filter(|entry| !entry.refused).map(|entry| entry.layout);
+        let leaves: Vec<usize> = listed.filter(|&layout| model.layouts[layout].kind == LayoutKind::Leaf).collect();
+        (!leaves.is_empty()).then_some(leaves)
+    });
+    lowest.is_some_and(|leaves| leaves.iter().all(|leaf| !attribute.sources.contains_key(leaf)))
 }
 
 impl Sets {
@@ -85,6 +95,10 @@ impl Sets {
         for attribute in &model.attributes {
             let name = attribute.name.as_str();
             if attribute.hardware || RIGHTS.contains(&name) || attributes.contains_key(name) {
+                continue;
+            }
+            if name == "secure" {
+                attributes.insert(name.to_owned(), Value::Flag(true));
                 continue;
             }
             match attribute.kind {
@@ -147,7 +161,7 @@ impl Sets {
     pub(crate) fn limited(&mut self, model: &Format, limits: Limits, own: SetId) -> SetId {
         let mut attributes = self.get(own).attributes.clone();
         for (name, value) in &self.limits[limits as usize] {
-            attributes.insert(name.clone(), Value::Flag(*value));
+            attributes.insert(name.clone(), value.clone());
         }
         self.add(model, attributes)
     }
@@ -156,12 +170,16 @@ impl Sets {
     pub(crate) fn narrow(&mut self, model: &Format, limits: Limits, own: SetId) -> Limits {
         let mut narrowed = self.limits[limits as usize].clone();
         for attribute in &model.attributes {
+            let said = self.get(own).attributes.get(&attribute.name);
             let limit = match attribute.combine {
-                Combine::And => false,
-                Combine::Or => true,
-                Combine::Own => continue,
+                Combine::And => Value::Flag(false),
+                Combine::Or => Value::Flag(true),
+                Combine::Own => match said {
+                    Some(said) if leaves_lack(model, attribute) => said.clone(),
+                    _ => continue,
+                },
             };
-            if self.get(own).attributes.get(&attribute.name) == Some(&Value::Flag(limit)) {
+            if said == Some(&limit) {
                 narrowed.insert(attribute.name.clone(), limit);
             }
         }
