@@ -21,13 +21,15 @@ pub struct Builtin {
 }
 
 /// All format files, in the order of their names.
-pub const FILES: &[File] = &[AARCH64, AMD_IOMMU, RISCV, X86_64];
+pub const FILES: &[File] = &[AARCH64, AMD_IOMMU, ARM32, RISCV, X86_64];
 
 /// All formats, in the order of the files and of the descriptions in them. What a file calls a `base` is not listed.
 pub const FORMATS: &[Builtin] = &[
     AARCH64.format("aarch64_stage1_4k"),
     AARCH64.format("aarch64_stage1_4k_lpa2"),
     AMD_IOMMU.format("amd_iommu_v1"),
+    ARM32.format("arm_lpae"),
+    ARM32.format("armv7_short"),
     RISCV.format("riscv_sv32"),
     RISCV.format("riscv_sv39"),
     RISCV.format("riscv_sv48"),
@@ -44,6 +46,7 @@ pub const FORMATS: &[Builtin] = &[
 
 const AARCH64: File = File { name: "aarch64.ptf", text: include_str!("../aarch64.ptf") };
 const AMD_IOMMU: File = File { name: "amd_iommu.ptf", text: include_str!("../amd_iommu.ptf") };
+const ARM32: File = File { name: "arm32.ptf", text: include_str!("../arm32.ptf") };
 const RISCV: File = File { name: "riscv.ptf", text: include_str!("../riscv.ptf") };
 const X86_64: File = File { name: "x86_64.ptf", text: include_str!("../x86_64.ptf") };
 

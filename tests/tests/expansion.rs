@@ -10,7 +10,7 @@ use ptdsl::binding::Binding;
 use ptdsl::emit::{self, Options};
 
 /// An expansion longer than this is not read by anybody.
-const MOST_LINES: usize = 520;
+const MOST_LINES: usize = 760;
 
 #[test]
 fn expansions_are_as_reviewed_short_and_safe() {
