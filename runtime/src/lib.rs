@@ -83,7 +83,9 @@ pub const MAX_LEVELS: usize = 8;
 pub mod __ {
     pub use core;
 
-    pub use crate::emitted::{Codes, check, ones_below, ones_lg2, ones_oa, ones_output, patch, patch_or, strictest, tile};
+    pub use crate::emitted::{
+        Codes, check, ones_below, ones_lg2, ones_oa, ones_output, patch, patch_or, strictest, tile,
+    };
     pub use crate::families::{change, change_and_join, set_present, set_valid, split};
     pub use crate::{__builders as builders, __families as families, __page_table as page_table};
 }

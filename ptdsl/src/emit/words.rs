@@ -235,7 +235,7 @@ pub(crate) fn table_for<'a>(plan: &Plan<'a>, format: &'a Format, place: usize, l
     let fields = plan.said_for_leaves(format, place);
     let said = fields.iter().filter_map(|to| Some((leaf.fields.iter().find(|from| from.name == to.name)?, *to)));
     let (value, taken) = super::moves::carried(&w(), said);
-    let plain = table(plan, format, layout);
+    let plain = table(plan, format, place, layout);
     if taken == 0 { plain } else { Expr::bit_or(vec![without(plain, taken), value]) }
 }
 
