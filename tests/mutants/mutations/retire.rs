@@ -48,7 +48,7 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "tables_below_leaked",
         file: "engine/garbage.rs",
-        original: "!is_foreign::<L>(f, w) || frames.unshare(child.address())",
+        original: "!is_foreign::<L>(f, w) || frames.unshare(Oa::new(L::table_address(f, w)))",
         changed: "false",
         plants: "of an unlinked subtree only the table on top goes back",
         caught: By("I12"),
