@@ -20,6 +20,14 @@ fn all_mappings_are_listed_in_the_order_of_addresses() {
 }
 
 #[test]
+fn the_root_is_found_in_what_the_register_holds() {
+    let path = file("register.img", &bytes()).display().to_string();
+    let (base, word) = (format!("{BASE:#x}"), format!("{:#x}", u128::from(ROOT) | 1 << 63 | 5));
+    let found = succeed(&["walk", "x86_64_4level", "--memory", &path, "--root-word", &word, "--base", &base]);
+    assert_eq!(found, walk("list.img", &[]).out);
+}
+
+#[test]
 fn output_addresses_separate_ranges_when_they_are_shown() {
     insta::assert_snapshot!(walk("outputs.img", &["--outputs", "--ignore", "accessed,dirty,global"]));
 }

@@ -108,8 +108,11 @@ pub struct Walk {
     #[arg(long, value_name = "DUMP")]
     pub memory: PathBuf,
     /// The physical address of the root table
-    #[arg(long, value_name = "ADDRESS", value_parser = address)]
-    pub root: u64,
+    #[arg(long, value_name = "ADDRESS", value_parser = address, required_unless_present = "root_word")]
+    pub root: Option<u64>,
+    /// What the processor's root register holds, in place of the address in it
+    #[arg(long, value_name = "WORD", value_parser = number, conflicts_with = "root")]
+    pub root_word: Option<u128>,
     /// The physical address of the first byte of the image
     #[arg(long, value_name = "ADDRESS", value_parser = address, default_value = "0")]
     pub base: u64,

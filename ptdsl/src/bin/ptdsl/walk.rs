@@ -6,6 +6,7 @@ pub mod listing;
 mod one;
 mod progress;
 pub mod rights;
+mod root;
 pub mod stretch;
 mod text;
 pub mod words;
@@ -31,15 +32,15 @@ pub fn run(request: &Walk, color: Color) -> Outcome<ExitCode> {
     let format = bound.format();
     attributes_exist(format, &request.ignore)?;
     let mut image = Image::open(&request.memory, request.base)?;
-    root_in_image(format, bound.family.range, request.root, &mut image)?;
+    let root = root::root(request, format, bound.family.range, &mut image)?;
     match request.va {
-        Some(va) => one::run(request, &bound, &mut image, va),
-        None => list(request, format, bound.family.range, &mut image),
+        Some(va) => one::run(request, &bound, &mut image, root, va),
+        None => list(request, format, bound.family.range, &mut image, root),
     }
 }
 
 /// Lists all mappings.
-fn list(request: &Walk, format: &Format, range: usize, image: &mut Image) -> Outcome<ExitCode> {
+fn list(request: &Walk, format: &Format, range: usize, image: &mut Image, root: u64) -> Outcome<ExitCode> {
     let rights = Rights::new(format, &request.ignore)?;
     let words = Words::new(format);
     let listing = Listing {
@@ -47,14 +48,14 @@ fn list(request: &Walk, format: &Format, range: usize, image: &mut Image) -> Out
         words: &words,
         rights: &rights,
         range,
-        root: request.root,
+        root,
         outputs: request.outputs,
         most_tables: request.max_tables.unwrap_or_else(|| most_tables(format, image)),
     };
     let progress = Progress::new(format.ranges[range].width);
     let mut table = |va: u64, counts: &Counts| progress.table(va, counts);
     let counts = if request.json {
-        let mut object = json::Object::new(format, &rights, request.root, progress.bar())?;
+        let mut object = json::Object::new(format, &rights, root, progress.bar())?;
         let mut merger = Merger::new(&mut object);
         let counts = listing.run(image, &mut merger, &mut table)?;
         merger.finish()?;
@@ -84,28 +85,6 @@ fn most_tables(format: &Format, image: &Image) -> u64 {
     let bytes = |level: &ptdsl::model::Level| u64::from(level.word_bits / 8) << level.index_bits.min(40);
     let smallest = format.levels.iter().map(bytes).min().unwrap_or(1).max(1);
     (2 * (image.length() / smallest)).max(1 << 14)
-}
-
-/// Refuses a root that is not aligned or not in the image.
-fn root_in_image(format: &Format, range: usize, root: u64, image: &mut Image) -> Outcome {
-    let range = &format.ranges[range];
-    let level = &format.levels[range.root];
-    let alignment = 1u64 << range.root_align_lg2.min(63);
-    if !root.is_multiple_of(alignment) {
-        return Err(Failure::found(format!("the root {root:#x}"))
-            .expected(format!("a multiple of {alignment:#x}, as the tables of {} are", level.name))
-            .help(format!(
-                "the low bits of a root register are not part of the address: try {:#x}",
-                root & !(alignment - 1)
-            )));
-    }
-    let bytes = (level.word_bits as usize / 8) << range.root_index_bits.min(40);
-    if image.bytes(root, bytes)?.is_none() {
-        return Err(Failure::found(format!("the root {root:#x}, a table of {bytes} bytes"))
-            .expected(format!("an address inside the image, {:#x} to {:#x}", image.first(), image.last()))
-            .help("--base is the physical address of the first byte of the image"));
-    }
-    Ok(())
 }
 
 fn attributes_exist(format: &Format, names: &[String]) -> Outcome {

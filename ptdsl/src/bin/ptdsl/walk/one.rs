@@ -19,14 +19,14 @@ use crate::output;
 use crate::source::Bound;
 
 /// Translates `va` and shows the way. The exit code is 1 if there is no translation.
-pub fn run(request: &Walk, bound: &Bound, image: &mut Image, va: u64) -> Outcome<ExitCode> {
+pub fn run(request: &Walk, bound: &Bound, image: &mut Image, root: u64, va: u64) -> Outcome<ExitCode> {
     let format = bound.format();
     let range = bound.family.range;
-    let way = walk(format, range, image, request.root, va)?;
+    let way = walk(format, range, image, root, va)?;
     let text = if request.json {
-        format!("{:#}\n", json(format, request, va, &way))
+        format!("{:#}\n", json(format, root, va, &way))
     } else {
-        text(format, range, request, va, &way)
+        text(format, range, root, va, &way)
     };
     output::print(&text)?;
     Ok(match way.outcome {
@@ -52,8 +52,8 @@ fn walk(format: &Format, range: usize, image: &mut Image, root: u64, va: u64) ->
     }
 }
 
-fn text(format: &Format, range: usize, request: &Walk, va: u64, way: &Way) -> String {
-    let mut text = format!("{va:#018x} in {}, root {:#x}\n", format.name, request.root);
+fn text(format: &Format, range: usize, root: u64, va: u64, way: &Way) -> String {
+    let mut text = format!("{va:#018x} in {}, root {:#x}\n", format.name, root);
     let mut table =
         Columns::new(&[("", Align::Left), ("table", Align::Right), ("word", Align::Left), ("", Align::Left)]);
     for step in &way.path {
@@ -150,7 +150,7 @@ fn not_canonical(format: &Format, range: usize, va: u64) -> String {
     }
 }
 
-fn json(format: &Format, request: &Walk, va: u64, way: &Way) -> Json {
+fn json(format: &Format, root: u64, va: u64, way: &Way) -> Json {
     let path: Vec<Json> = way
         .path
         .iter()
@@ -174,7 +174,7 @@ fn json(format: &Format, request: &Walk, va: u64, way: &Way) -> Json {
         .collect();
     let mut object = json!({
         "format": format.name,
-        "root": address_json(request.root.into()),
+        "root": address_json(root.into()),
         "va": address_json(va.into()),
         "path": path,
     });

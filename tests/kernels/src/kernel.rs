@@ -1,0 +1,127 @@
+//! Which kernels there are, where they are, and how each is booted.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::{Error, Stopped};
+
+/// An architecture by the distribution's name for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Architecture {
+    /// x86-64.
+    Amd64,
+    /// AArch64.
+    Arm64,
+    /// RISC-V, 64 bits.
+    Riscv64,
+}
+
+impl Architecture {
+    /// The distribution's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Amd64 => "amd64",
+            Self::Arm64 => "arm64",
+            Self::Riscv64 => "riscv64",
+        }
+    }
+
+    /// The emulator.
+    pub(crate) const fn program(self) -> &'static str {
+        match self {
+            Self::Amd64 => "qemu-system-x86_64",
+            Self::Arm64 => "qemu-system-aarch64",
+            Self::Riscv64 => "qemu-system-riscv64",
+        }
+    }
+
+    /// The machine that it is to be.
+    pub(crate) const fn machine(self) -> &'static str {
+        match self {
+            Self::Amd64 => "pc",
+            Self::Arm64 | Self::Riscv64 => "virt",
+        }
+    }
+
+    /// The serial line, as the kernel calls it.
+    pub(crate) const fn console(self) -> &'static str {
+        match self {
+            Self::Amd64 | Self::Riscv64 => "ttyS0",
+            Self::Arm64 => "ttyAMA0",
+        }
+    }
+
+    /// The physical address at which the machine's memory begins.
+    pub(crate) const fn base(self) -> u64 {
+        match self {
+            Self::Amd64 => 0,
+            Self::Arm64 => 0x4000_0000,
+            Self::Riscv64 => 0x8000_0000,
+        }
+    }
+
+    /// Whether only a debugger is told what the root registers hold.
+    pub(crate) const fn hides_registers(self) -> bool {
+        matches!(self, Self::Arm64)
+    }
+}
+
+/// A kernel that can be booted.
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    /// For which machines.
+    pub architecture: Architecture,
+    /// The file that the boot loader takes.
+    pub image: PathBuf,
+}
+
+impl Kernel {
+    /// The version in the name of the file.
+    #[must_use]
+    pub fn version(&self) -> String {
+        let name = self.image.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        name.split_once('-').map_or(name.clone(), |(_, version)| version.to_owned())
+    }
+
+    /// Boots it on a processor of this model, with more words on its command line, until it panics; then stops the machine.
+    ///
+    /// # Errors
+    ///
+    /// If the machine cannot be started, or the kernel does not panic in time: with the last lines that it wrote.
+    pub fn boot(&self, processor: &str, words: &str) -> Result<Stopped, Error> {
+        Stopped::boot(self, processor, words)
+    }
+}
+
+/// The kernel for an architecture, if it and its emulator are here.
+///
+/// # Errors
+///
+/// What is missing, and how to get it.
+pub fn find(architecture: Architecture) -> Result<Kernel, Error> {
+    let name = architecture.name();
+    let emulator = Command::new(architecture.program()).arg("--version").output();
+    if !emulator.is_ok_and(|ran| ran.status.success()) {
+        return Err(format!("{}: not here; `.ci/run` installs it", architecture.program()).into());
+    }
+    let folder = folder().join(name);
+    match image(&folder) {
+        Some(image) => Ok(Kernel { architecture, image }),
+        None => Err(format!("the kernel for {name}: none in {}; `.ci/kernels` fetches it", folder.display()).into()),
+    }
+}
+
+fn folder() -> PathBuf {
+    let target = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/kernels");
+    std::env::var_os("PTGEN_KERNELS").map_or_else(target, PathBuf::from)
+}
+
+/// The kernel in a folder: the file whose name says so.
+fn image(folder: &Path) -> Option<PathBuf> {
+    let files = std::fs::read_dir(folder).ok()?.flatten();
+    files.map(|file| file.path()).find(|file| {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("vmlinuz-") || name.starts_with("vmlinux-")
+    })
+}
