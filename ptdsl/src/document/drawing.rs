@@ -8,7 +8,6 @@ mod words;
 use svg::Document;
 use svg::node::element::{Group, Style, Title};
 
-use super::layouts::levels_of;
 use super::levels::level_count;
 use crate::model::{Bits, Format, LayoutKind};
 use shapes::{fitted, rectangle, text};
@@ -55,9 +54,9 @@ pub fn drawing(format: &Format, usual: &Format) -> String {
     let (walk, below) = walk::walk_group(format, y + 20);
     body = body.add(walk);
     y = below + 4;
-    for place in (0..format.layouts.len()).filter(|place| is_drawn(format, *place)) {
+    for alike in words::all_alike(format, usual) {
         y += GAP;
-        let (drawn, below) = words::layout_group(format, usual, place, y);
+        let (drawn, below) = alike.group(format, usual, y);
         body = body.add(drawn);
         y = below;
     }
@@ -84,11 +83,6 @@ fn subtitle(format: &Format) -> String {
     let docs = format.docs.first().map(|line| line.trim().trim_end_matches('.').to_owned());
     let facts = [level_count(format), format!("output addresses of {output} bits")];
     docs.into_iter().chain(facts).collect::<Vec<_>>().join(" · ")
-}
-
-/// Whether some level holds the layout, or it is a root. What is refused wherever it stands is no use to look at.
-fn is_drawn(format: &Format, place: usize) -> bool {
-    format.layouts[place].kind == LayoutKind::Root || !levels_of(format, place, false).is_empty()
 }
 
 /// The colour of a kind of layout.

@@ -22,9 +22,14 @@ pub fn size_lg2(lg2: u32) -> String {
     }
 }
 
+/// The length `1 << lg2` in as few characters as can be: `4K`.
+pub fn short_lg2(lg2: u32) -> String {
+    size_lg2(lg2).replace(" B", "").replace("iB", "").replace(' ', "")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{size, size_lg2};
+    use super::{short_lg2, size, size_lg2};
 
     #[test]
     fn the_unit_divides_the_length() {
@@ -34,6 +39,7 @@ mod tests {
         assert_eq!(size(3 << 30), "3 GiB");
         assert_eq!(size(1 << 70), "1024 EiB");
         assert_eq!(size_lg2(39), "512 GiB");
+        assert_eq!((short_lg2(12), short_lg2(5)), ("4K".to_owned(), "32".to_owned()));
         assert_eq!(size_lg2(127), format!("{} EiB", 1u128 << 67));
     }
 }

@@ -1,6 +1,6 @@
 //! Boxes, lines and texts.
 
-use svg::node::element::{Line, Path, Rectangle, Text};
+use svg::node::element::{Path, Rectangle, Text};
 
 /// Width of a character of a label (they are of one width).
 const LABEL_ADVANCE: f32 = 7.44;
@@ -10,9 +10,10 @@ pub fn rectangle(class: &str, x: u32, y: u32, width: u32, height: u32) -> Rectan
     Rectangle::new().set("class", class).set("x", x).set("y", y).set("width", width).set("height", height)
 }
 
-/// A short mark at the lower edge of a box: where one bit ends inside it.
-pub fn tick_mark(x: u32, y: u32, height: u32) -> Line {
-    Line::new().set("class", "tick").set("x1", x).set("x2", x).set("y1", y + height - 4).set("y2", y + height)
+/// Short marks at the lower edge of a box: where one bit ends inside it.
+pub fn tick_marks(x: u32, cell: u32, count: u32, bottom: u32) -> Path {
+    let marks: Vec<String> = (1..=count).map(|tick| format!("M{},{bottom}v-4", x + tick * cell)).collect();
+    Path::new().set("class", "tick").set("d", marks.join(""))
 }
 
 /// Words on a line.

@@ -6,7 +6,7 @@ use super::shapes::{arrow, fitted, label, label_width, rectangle, text, wire};
 use super::words::{Shown, line_group};
 use super::{MARGIN, WIDTH, kind_class};
 use crate::document::levels::table_bytes;
-use crate::document::sizes::{size, size_lg2};
+use crate::document::sizes::{short_lg2, size, size_lg2};
 use crate::model::{Entry, Extension, Format, LayoutKind, Level, Range};
 
 /// From the addresses to the tables.
@@ -172,8 +172,8 @@ impl<'f> Tables<'f> {
         let words = match layout.kind {
             LayoutKind::Leaf => {
                 let (least, most) = layout.run.as_ref().map_or((0, 0), |run| (run.least_lg2, run.most_lg2));
-                let more = if most > least { format!(" to {}", size_lg2(level.shift + most)) } else { String::new() };
-                format!("{} {}{more}", layout.name, size_lg2(level.shift + least))
+                let last = if most > least { format!("-{}", short_lg2(level.shift + most)) } else { String::new() };
+                format!("{} {}{last}", layout.name, short_lg2(level.shift + least))
             }
             _ => layout.name.clone(),
         };

@@ -2,12 +2,12 @@
 
 use svg::node::element::{Group, Title};
 
-use super::shapes::{fitted, label_width, rectangle, text, tick_mark};
+use super::shapes::{fitted, label_width, rectangle, text, tick_marks};
 use super::{MARGIN, WIDTH, kind_class};
 use crate::document::bits::{range, span_mask};
 use crate::document::content::describe;
 use crate::document::layouts::{kind_name, levels_of};
-use crate::model::{Content, Format, Layout, Row};
+use crate::model::{Content, Format, Layout, LayoutKind, Row};
 
 /// Bits that stand on one line; wider words take several lines, the highest bits first.
 const LINE_BITS: u32 = 64;
@@ -16,64 +16,104 @@ const NUMBERS: u32 = 14;
 /// The least height of a box.
 const LEAST_HEIGHT: u32 = 34;
 
-/// The drawing of one layout with its name at `y`, and the height at which it ends. What another model of the format does
-/// not have is dashed.
-pub fn layout_group(format: &Format, usual: &Format, place: usize, y: u32) -> (Group, u32) {
-    let layout = &format.layouts[place];
-    let there = same_layout(format, place, usual);
-    let mut group = Group::new().add(rectangle(kind_class(layout.kind), MARGIN, y - 12, 14, 14)).add(text(
-        "name",
-        MARGIN + 22,
-        y,
-        "start",
-        &format!("{} {}", kind_name(layout.kind), layout.name),
-    ));
-    let words = beside(format, place, there.is_some());
-    if !words.is_empty() {
-        let x = MARGIN + 22 + (kind_name(layout.kind).len() + layout.name.chars().count() + 3) as u32 * 10;
-        group = group.add(text("place", x, y, "start", &fitted(&words, (MARGIN + WIDTH - x) * 12 / 13)));
+/// Layouts (indexes into `Format::layouts`) of one name that look the same, each with what stands on its lines of bits.
+pub struct Alike {
+    places: Vec<usize>,
+    lines: Vec<(u32, u32, Vec<Shown>)>,
+}
+
+/// The layouts that are drawn, in the order of the model. What another model of the format does not have is marked.
+pub fn all_alike(format: &Format, usual: &Format) -> Vec<Alike> {
+    let mut all: Vec<Alike> = Vec::new();
+    for place in (0..format.layouts.len()).filter(|place| is_drawn(format, *place)) {
+        let lines = lines(format, usual, place);
+        let name = &format.layouts[place].name;
+        let same = |one: &&mut Alike| format.layouts[one.places[0]].name == *name && one.lines == lines;
+        match all.iter_mut().find(same) {
+            Some(known) => known.places.push(place),
+            None => all.push(Alike { places: vec![place], lines }),
+        }
     }
-    let mut top = y + 12;
-    let lines = layout.word_bits.div_ceil(LINE_BITS);
-    for line in (0..lines).rev() {
+    all
+}
+
+/// Whether some level holds the layout, or it is a root. What is refused wherever it stands is no use to look at.
+fn is_drawn(format: &Format, place: usize) -> bool {
+    format.layouts[place].kind == LayoutKind::Root || !levels_of(format, place, false).is_empty()
+}
+
+/// The lines of bits of a layout: the highest bit, the lowest, and the boxes.
+fn lines(format: &Format, usual: &Format, place: usize) -> Vec<(u32, u32, Vec<Shown>)> {
+    let layout = &format.layouts[place];
+    let namesakes: Vec<&Layout> = usual
+        .layouts
+        .iter()
+        .filter(|one| (&one.name, one.kind, one.word_bits) == (&layout.name, layout.kind, layout.word_bits))
+        .collect();
+    let mut lines = Vec::new();
+    for line in (0..layout.word_bits.div_ceil(LINE_BITS)).rev() {
         let low = line * LINE_BITS;
         let high = (low + LINE_BITS).min(layout.word_bits) - 1;
-        let known = there.map(|there| boxes(usual, there, high, low));
+        let known: Vec<Shown> = namesakes.iter().flat_map(|one| boxes(usual, one, high, low)).collect();
         let mut shown = boxes(format, layout, high, low);
         for one in &mut shown {
-            one.optional = known.as_ref().is_none_or(|known| !one.is_among(known));
+            one.optional = !one.is_among(&known);
         }
-        let (drawn, bottom) = line_group(&shown, high, WIDTH / (high + 1 - low), top);
-        group = group.add(drawn);
-        top = bottom + 8;
+        lines.push((high, low, shown));
     }
-    (group, top - 8)
+    lines
 }
 
-/// What stands beside the name: the levels, what the layout is, whether it is usual.
-fn beside(format: &Format, place: usize, usual: bool) -> String {
-    let mut words: Vec<String> = Vec::new();
-    let levels = levels_of(format, place, false);
-    if !levels.is_empty() {
-        words.push(format!("at {}", levels.join(", ")));
+impl Alike {
+    /// The drawing with its name at `y`, and the height at which it ends.
+    pub fn group(&self, format: &Format, usual: &Format, y: u32) -> (Group, u32) {
+        let layout = &format.layouts[self.places[0]];
+        let name = format!("{} {}", kind_name(layout.kind), layout.name);
+        let mut group = Group::new().add(rectangle(kind_class(layout.kind), MARGIN, y - 12, 14, 14)).add(text(
+            "name",
+            MARGIN + 22,
+            y,
+            "start",
+            &name,
+        ));
+        let words = self.beside(format, usual);
+        if !words.is_empty() {
+            let x = MARGIN + 22 + (name.chars().count() as u32 + 2) * 10;
+            group = group.add(text("place", x, y, "start", &fitted(&words, (MARGIN + WIDTH - x) * 12 / 13)));
+        }
+        let mut bottom = y + 4;
+        for (high, low, shown) in &self.lines {
+            let (drawn, below) = line_group(shown, *high, WIDTH / (high + 1 - low), bottom + 8);
+            group = group.add(drawn);
+            bottom = below;
+        }
+        (group, bottom)
     }
-    words.extend(format.layouts[place].docs.first().map(|line| line.trim().trim_end_matches('.').to_owned()));
-    if !usual {
-        words.push("not usually".to_owned());
-    }
-    words.join(" · ")
-}
 
-/// The layout of this name in another model: at the same level if it can be.
-fn same_layout<'f>(format: &Format, place: usize, other: &'f Format) -> Option<&'f Layout> {
-    let (layout, levels) = (&format.layouts[place], levels_of(format, place, false));
-    let named = |one: &usize| (&other.layouts[*one].name, other.layouts[*one].kind) == (&layout.name, layout.kind);
-    let all: Vec<usize> = (0..other.layouts.len()).filter(named).collect();
-    let near = all.iter().find(|one| levels_of(other, **one, false).iter().any(|level| levels.contains(level)));
-    near.or(all.first()).map(|one| &other.layouts[*one])
+    /// What stands beside the name: the levels, or the ranges of a root; what the layout is; whether it is usual.
+    fn beside(&self, format: &Format, usual: &Format) -> String {
+        let mut words: Vec<String> = Vec::new();
+        let levels: Vec<&str> = self.places.iter().flat_map(|place| levels_of(format, *place, false)).collect();
+        if !levels.is_empty() {
+            words.push(format!("at {}", levels.join(", ")));
+        }
+        let named =
+            format.ranges.iter().filter(|range| range.root_word.is_some_and(|word| self.places.contains(&word)));
+        let ranges: Vec<&str> = named.filter_map(|range| range.name.as_deref()).collect();
+        if !ranges.is_empty() {
+            words.push(ranges.join(", "));
+        }
+        let layout = &format.layouts[self.places[0]];
+        words.extend(layout.docs.first().map(|line| line.trim().trim_end_matches('.').to_owned()));
+        if usual.layouts.iter().all(|one| one.name != layout.name) {
+            words.push("not usually".to_owned());
+        }
+        words.join(" · ")
+    }
 }
 
 /// What is drawn of a row on one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
     high: u32,
     low: u32,
@@ -118,8 +158,8 @@ pub fn line_group(boxes: &[Shown], high: u32, cell: u32, top: u32) -> (Group, u3
         let (x, width) = (MARGIN + (high - one.high) * cell, one.width(cell));
         let class = if one.optional { format!("{} optional", one.class) } else { one.class.to_owned() };
         let mut drawn = Group::new().add(Title::new(one.detail.clone())).add(rectangle(&class, x, y, width, height));
-        for tick in 1..(one.high + 1 - one.low) {
-            drawn = drawn.add(tick_mark(x + tick * cell, y, height));
+        if one.high > one.low {
+            drawn = drawn.add(tick_marks(x, cell, one.high - one.low, y + height));
         }
         let (middle_x, middle_y) = (x + width / 2, y + height / 2);
         let words = text("label", middle_x, middle_y, "middle", &one.label).set("dy", "0.34em");

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Page;
 use crate::document::levels::{leaf_sizes_lg2, level_count};
-use crate::document::sizes::size_lg2;
+use crate::document::sizes::short_lg2;
 use crate::document::{Align, Columns, file_lines};
 use crate::model::{Bits, Endian, Format};
 
@@ -84,9 +84,18 @@ fn leaves(page: &Page<'_>) -> String {
     let usual = leaf_sizes_lg2(&page.usual);
     let mut all: BTreeMap<u32, bool> = leaf_sizes_lg2(&page.full).into_iter().map(|lg2| (lg2, false)).collect();
     all.extend(usual.into_iter().map(|lg2| (lg2, true)));
-    let short = |lg2: u32| size_lg2(lg2).replace(" B", "").replace("iB", "").replace(' ', "");
-    let named = all.into_iter().map(|(lg2, usual)| if usual { short(lg2) } else { format!("*{}*", short(lg2)) });
-    named.collect::<Vec<_>>().join(", ")
+    let all: Vec<(u32, bool)> = all.into_iter().collect();
+    let next = |one: &(u32, bool), next: &(u32, bool)| (one.0 + 1, one.1) == *next;
+    all.chunk_by(next).map(stretch).collect::<Vec<_>>().join(", ")
+}
+
+/// Sizes each twice the one before: all of them, or the first and the last of many.
+fn stretch(sizes: &[(u32, bool)]) -> String {
+    let marked = |text: String| if sizes[0].1 { text } else { format!("*{text}*") };
+    match sizes {
+        [(first, _), _, _, .., (last, _)] => marked(format!("{} to {}", short_lg2(*first), short_lg2(*last))),
+        few => few.iter().map(|(lg2, _)| marked(short_lg2(*lg2))).collect::<Vec<_>>().join(", "),
+    }
 }
 
 /// The widths of the ranges.
