@@ -21,7 +21,7 @@ pub struct Builtin {
 }
 
 /// All format files, in the order of their names.
-pub const FILES: &[File] = &[AARCH64, AMD_IOMMU, ARM32, RISCV, X86_64];
+pub const FILES: &[File] = &[AARCH64, AMD_IOMMU, ARM32, LOONGARCH, RISCV, X86_64];
 
 /// All formats, in the order of the files and of the descriptions in them. What a file calls a `base` is not listed.
 pub const FORMATS: &[Builtin] = &[
@@ -30,6 +30,7 @@ pub const FORMATS: &[Builtin] = &[
     AMD_IOMMU.format("amd_iommu_v1"),
     ARM32.format("arm_lpae"),
     ARM32.format("armv7_short"),
+    LOONGARCH.format("loongarch64"),
     RISCV.format("riscv_sv32"),
     RISCV.format("riscv_sv39"),
     RISCV.format("riscv_sv48"),
@@ -47,6 +48,7 @@ pub const FORMATS: &[Builtin] = &[
 const AARCH64: File = File { name: "aarch64.ptf", text: include_str!("../aarch64.ptf") };
 const AMD_IOMMU: File = File { name: "amd_iommu.ptf", text: include_str!("../amd_iommu.ptf") };
 const ARM32: File = File { name: "arm32.ptf", text: include_str!("../arm32.ptf") };
+const LOONGARCH: File = File { name: "loongarch.ptf", text: include_str!("../loongarch.ptf") };
 const RISCV: File = File { name: "riscv.ptf", text: include_str!("../riscv.ptf") };
 const X86_64: File = File { name: "x86_64.ptf", text: include_str!("../x86_64.ptf") };
 

@@ -53,6 +53,8 @@ pub struct Family {
     pub variables: Vec<Variable>,
     /// The parameters decided at run time that stay open inside the models: name, least and most value.
     pub open: Vec<(String, u32, u32)>,
+    /// The addresses decided at run time that tell words of some member apart, each once, from the root's level down.
+    pub addresses: Vec<Address>,
     /// The models, in the order of the variables' values, the first variable changing slowest. Combinations that the
     /// description excludes (`feature a when b`) are absent.
     pub members: Vec<Member>,
@@ -69,6 +71,18 @@ pub struct Variable {
     pub docs: Vec<String>,
     /// `None` for a feature, which is off (0) or on (1); the values of a parameter otherwise.
     pub values: Option<Vec<u128>>,
+}
+
+/// A parameter that is an address, decided at run time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// Its name: `parameter.level` where it exists per level.
+    pub name: String,
+    /// The lines of `///`.
+    pub docs: Vec<String>,
+    /// The bits that it may have: those that every word stores in which it may stand, from the alignment of the table that
+    /// it is the address of.
+    pub bits: u128,
 }
 
 /// One model of a [`Family`].

@@ -237,6 +237,34 @@ pub struct Layout {
     pub hardware: Mask,
 }
 
+impl Layout {
+    /// Where the bits of an address stand: of the first child's (or of what an absent word has in its place), or of the OA.
+    #[must_use]
+    pub fn stored(&self, table: bool) -> Vec<Piece> {
+        let pieces = self.rows.iter().filter_map(|row| {
+            let value_low = match row.content {
+                Content::Table { low, child: 0 } if table => low,
+                Content::Output { low } if !table => low,
+                _ => return None,
+            };
+            Some(Piece { word_low: row.low, value_low, bits: row.high - row.low + 1 })
+        });
+        let mut pieces: Vec<Piece> = pieces.collect();
+        pieces.sort_by_key(|piece| piece.value_low);
+        pieces
+    }
+
+    /// The parameters, decided at run time, that an address in a word of this layout is compared with, each with whether
+    /// the address is a table's.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<(String, bool)> {
+        let mut found = Vec::new();
+        self.identity.addresses(&mut found);
+        self.refused.iter().for_each(|test| test.addresses(&mut found));
+        found
+    }
+}
+
 /// A row of a layout under one binding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -393,6 +421,17 @@ pub enum Test {
     All(Vec<Test>),
     /// At least one holds.
     Any(Vec<Test>),
+}
+
+impl Test {
+    fn addresses(&self, found: &mut Vec<(String, bool)>) {
+        match self {
+            Self::Address { table, parameter } => found.push((parameter.clone(), *table)),
+            Self::Not(test) => test.addresses(found),
+            Self::All(tests) | Self::Any(tests) => tests.iter().for_each(|test| test.addresses(found)),
+            Self::Always | Self::Never | Self::Equal { .. } => {}
+        }
+    }
 }
 
 /// Something that a leaf says beside its OA.

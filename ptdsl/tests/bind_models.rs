@@ -295,6 +295,18 @@ fn addresses_that_stay_open() {
     let open = Test::Address { table: true, parameter: "empty_table.dir1".into() };
     let Test::All(parts) = &directory.identity else { panic!("{:?}", directory.identity) };
     assert!(parts.contains(&Test::Not(Box::new(open))));
+    // Each is told to clients, with the bits that a table's address there can have: from its alignment to the width.
+    let shipped = shipped("loongarch64");
+    let binding = Binding {
+        parameters: [("page_lg2", 14), ("pt_bits", 11), ("dir1_bits", 11), ("dir2_bits", 11), ("dir3_bits", 0)]
+            .map(|(name, value)| (name.to_owned(), Value::Fixed(value)))
+            .into(),
+        ..Binding::default()
+    };
+    let family = bind(&shipped, &binding).unwrap();
+    let addresses: Vec<_> = family.addresses.iter().map(|it| (it.name.as_str(), it.bits)).collect();
+    let bits = 0xffff_ffff_c000;
+    assert_eq!(addresses, [("empty_table.dir2", bits), ("empty_table.dir1", bits)]);
 }
 
 #[test]

@@ -173,6 +173,12 @@ const MEANING: &[Fault] = &[
         &[Code::LacksUnsaid],
     ),
     (
+        "t09",
+        "feature page_walker;",
+        "feature page_walker, empty_table_dir1;",
+        &[Code::NamesCollide, Code::FeatureUnused],
+    ),
+    (
         "t11",
         "        7..0    software;\n        lacks common, ",
         "        7..0    software;\n        lacks ",

@@ -190,14 +190,14 @@ fn is_counterexample(format: &Description, diagnostic: &Diagnostic) -> Option<bo
     let model = &family.members.first()?.format;
     let level_name = diagnostic.message.split('`').nth(1).unwrap_or_default();
     let level = model.levels.iter().find(|level| level.name == level_name)?;
-    let layouts = layouts_of(model, level, word_of(pattern, level.word_bits))?;
+    let layouts = layouts_of(model, level, word_of(pattern, level.word_bits)?)?;
     Some(if diagnostic.code == Code::NoLayout { layouts.is_empty() } else { layouts.len() >= 2 })
 }
 
-/// A word of a pattern, free bits zero.
-fn word_of(pattern: &str, bits: u32) -> u128 {
+/// A word of a pattern, free bits zero; `None` if the pattern is of wider words, those of another format of the file.
+fn word_of(pattern: &str, bits: u32) -> Option<u128> {
     let (head, tail) = pattern.split_once('…').unwrap_or(("", pattern));
-    assert!(tail.chars().count() <= bits as usize);
     let first = if head == "1" { u128::MAX } else { 0 };
-    tail.chars().fold(first, |word, letter| word << 1 | u128::from(letter == '1'))
+    let fits = tail.chars().count() <= bits as usize;
+    fits.then(|| tail.chars().fold(first, |word, letter| word << 1 | u128::from(letter == '1')))
 }

@@ -1,8 +1,8 @@
 //! One model for each combination of what is left to run time.
 
-use crate::binding::{Family, Member};
+use crate::binding::{Address, Family, Member};
 use crate::diagnostic::Diagnostic;
-use crate::model::{Attribute, AttributeKind};
+use crate::model::{Attribute, AttributeKind, Format, Layout};
 use crate::resolve::Description;
 
 use super::assemble;
@@ -31,7 +31,49 @@ pub(super) fn family(description: &Description, client: &Client) -> Result<Famil
         return Err(vec![nothing_left(description, client)]);
     }
     share_attributes(&mut members);
-    Ok(Family { variables: client.variables.clone(), open: client.open.clone(), members, range: client.range })
+    Ok(Family {
+        variables: client.variables.clone(),
+        open: client.open.clone(),
+        addresses: addresses(description, &members, client.range),
+        members,
+        range: client.range,
+    })
+}
+
+/// The addresses that tests of words in tables of the chosen range compare with.
+fn addresses(description: &Description, members: &[Member], range: usize) -> Vec<Address> {
+    let mut found: Vec<Address> = Vec::new();
+    for format in members.iter().map(|member| &member.format) {
+        let root = format.ranges.get(range).map_or(0, |range| range.root);
+        for (place, level) in format.levels.iter().enumerate().skip(root) {
+            let layouts = level.entries.iter().filter_map(|entry| format.layouts.get(entry.layout));
+            for layout in layouts {
+                for (name, table) in layout.addresses() {
+                    let bits = stored(format, place, layout, table);
+                    match found.iter_mut().find(|known| known.name == name) {
+                        Some(known) => known.bits &= bits,
+                        None => found.push(Address { docs: docs(description, &name), name, bits }),
+                    }
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The bits of an address that a word stores; if it is a table's, from the alignment of tables there.
+fn stored(format: &Format, place: usize, layout: &Layout, table: bool) -> u128 {
+    let pieces = layout.stored(table);
+    let bits = pieces.iter().fold(0, |bits, piece| bits | super::rows::mask(piece.value_low, piece.bits));
+    let below = format.levels.get(place + 1).filter(|_| table).map_or(0, |level| level.align_lg2);
+    bits & !super::rows::mask(0, below)
+}
+
+/// The docs of the parameter that the name belongs to.
+fn docs(description: &Description, name: &str) -> Vec<String> {
+    let own = name.split('.').next().unwrap_or(name);
+    let found = description.parameters.iter().find(|parameter| parameter.node.name.value == own);
+    found.map(|parameter| parameter.docs.clone()).unwrap_or_default()
 }
 
 /// Every combination of the variables' values, the first variable changing slowest.

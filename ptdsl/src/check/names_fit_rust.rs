@@ -85,6 +85,7 @@ fn functions(facts: &mut Facts<'_>) {
     let description = facts.description;
     let mut names: Vec<&Name> = description.features.iter().map(|it| &it.node.name).collect();
     names.extend(description.parameters.iter().map(|it| &it.node.name));
+    addresses(facts, &names);
     if let Some(name) = names.iter().find(|name| name.value == MAKER) {
         module_name(facts, name, MAKER, "function");
     }
@@ -98,6 +99,23 @@ fn functions(facts: &mut Facts<'_>) {
     for name in names {
         if RUST_WORDS.contains(&name.value.as_str()) {
             keyword(facts, name, &name.value);
+        }
+    }
+}
+
+/// An address that exists per level has a field for each level, named like both.
+fn addresses(facts: &mut Facts<'_>, names: &[&Name]) {
+    let description = facts.description;
+    for parameter in description.parameters.iter().filter(|it| it.node.per_level) {
+        for level in &description.levels {
+            let field = format!("{}_{}", parameter.node.name.value, level.node.name.value);
+            let Some(other) = names.iter().find(|name| name.value == field) else { continue };
+            let diagnostic = Diagnostic::new(Code::NamesCollide, format!("`{field}` is two names in Rust"))
+                .label(parameter.node.name.span, format!("has the field `{field}` for that level"))
+                .label(other.span, "has that name, too")
+                .note("expected names that stay distinct when those of levels are added")
+                .help("give one of them another name");
+            facts.report(Subject::Format, diagnostic);
         }
     }
 }

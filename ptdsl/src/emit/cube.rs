@@ -6,7 +6,8 @@
 //! bits are always compared with zero.
 
 use super::expr::Expr;
-use crate::model::{Mask, ParametricBits, ParametricRule, Test};
+use super::scatter;
+use crate::model::{Layout, Mask, ParametricBits, ParametricRule, Test};
 
 /// A condition on a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,10 @@ pub(crate) enum Formula {
     Equal(Cube),
     /// `word & mask != value`.
     Unequal(Cube),
+    /// The word stores this address.
+    Stores(Stored),
+    /// The word stores another address.
+    StoresNot(Stored),
     /// All hold.
     All(Vec<Formula>),
     /// At least one holds.
@@ -32,6 +37,34 @@ pub(crate) struct Cube {
     pub(crate) value: u128,
     /// More bits looked at and expected to be zero: masks with nothing but candidates.
     pub(crate) parametric: Vec<Mask>,
+}
+
+/// An address that is decided at run time, as a word stores it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stored {
+    /// The bits of the word that hold an address.
+    mask: u128,
+    /// What these bits are if it is this one.
+    bits: Expr,
+}
+
+impl Stored {
+    /// The address `parameter`, of a table or an OA, in words of `layout`.
+    pub(crate) fn of(layout: &Layout, table: bool, parameter: &str) -> Self {
+        let pieces = layout.stored(table);
+        Self { mask: scatter::word_bits(&pieces), bits: stored_address(layout, table, parameter) }
+    }
+
+    fn compared(&self, word: &Expr) -> (Expr, Expr) {
+        (Expr::bit_and(vec![word.clone(), Expr::Bits(self.mask)]), self.bits.clone())
+    }
+}
+
+/// The bits of a word of `layout` that hold the address `parameter`, which the format has been made to hold as well.
+pub(crate) fn stored_address(layout: &Layout, table: bool, parameter: &str) -> Expr {
+    let address = Expr::var(format!("f.{}", super::plan::address_field(parameter)));
+    let bits = scatter::scatter(&address, &layout.stored(table), true);
+    if layout.word_bits == 32 { bits.cast("u32") } else { bits }
 }
 
 impl Cube {
@@ -73,9 +106,9 @@ impl Cube {
 }
 
 impl Formula {
-    /// A test of the model. `None` where it compares an address with a parameter.
-    pub(crate) fn of(test: &Test) -> Option<Self> {
-        Some(match test {
+    /// A test of the model. `stored` gives the address, of a table or an OA, that a parameter is.
+    pub(crate) fn of(test: &Test, stored: &dyn Fn(bool, &str) -> Stored) -> Self {
+        match test {
             Test::Always => Self::Known(true),
             Test::Never => Self::Known(false),
             Test::Equal { mask, value } => {
@@ -85,11 +118,11 @@ impl Formula {
                     Self::Known(false)
                 }
             }
-            Test::Address { .. } => return None,
-            Test::Not(test) => Self::of(test)?.negated(),
-            Test::All(tests) => Self::all(tests.iter().map(Self::of).collect::<Option<_>>()?),
-            Test::Any(tests) => Self::any(tests.iter().map(Self::of).collect::<Option<_>>()?),
-        })
+            Test::Address { table, parameter } => Self::Stores(stored(*table, parameter)),
+            Test::Not(test) => Self::of(test, stored).negated(),
+            Test::All(tests) => Self::all(tests.iter().map(|test| Self::of(test, stored)).collect()),
+            Test::Any(tests) => Self::any(tests.iter().map(|test| Self::of(test, stored)).collect()),
+        }
     }
 
     /// `mask` of the model compared with `value`.
@@ -106,6 +139,8 @@ impl Formula {
             Self::Known(value) => Self::Known(!value),
             Self::Equal(cube) => Self::Unequal(cube),
             Self::Unequal(cube) => Self::Equal(cube),
+            Self::Stores(stored) => Self::StoresNot(stored),
+            Self::StoresNot(stored) => Self::Stores(stored),
             Self::All(parts) => Self::any(parts.into_iter().map(Self::negated).collect()),
             Self::Any(parts) => Self::all(parts.into_iter().map(Self::negated).collect()),
         }
@@ -238,6 +273,7 @@ impl Formula {
             Self::Known(value) => Self::Known(value),
             Self::Equal(cube) => rest(cube).map_or(Self::Known(false), Self::Equal).simple(),
             Self::Unequal(cube) => rest(cube).map_or(Self::Known(true), Self::Unequal).simple(),
+            address @ (Self::Stores(_) | Self::StoresNot(_)) => address,
             Self::All(parts) => Self::all(parts.into_iter().map(|part| part.assuming(known)).collect()),
             Self::Any(parts) => Self::any(parts.into_iter().map(|part| part.assuming(known)).collect()),
         }
@@ -248,6 +284,7 @@ impl Formula {
         match self {
             Self::Known(_) => 0,
             Self::Equal(cube) | Self::Unequal(cube) => cube.mask,
+            Self::Stores(stored) | Self::StoresNot(stored) => stored.mask,
             Self::All(parts) | Self::Any(parts) => parts.iter().fold(0, |bits, part| bits | part.support()),
         }
     }
@@ -260,18 +297,27 @@ impl Formula {
             Self::Unequal(cube) if is_one_bit(cube) => cube.masked(word).eq(Expr::Bits(0)),
             Self::Equal(cube) => cube.masked(word).eq(Expr::Bits(cube.value)),
             Self::Unequal(cube) => cube.masked(word).ne(Expr::Bits(cube.value)),
+            Self::Stores(stored) => {
+                let (seen, wanted) = stored.compared(word);
+                seen.eq(wanted)
+            }
+            Self::StoresNot(stored) => {
+                let (seen, wanted) = stored.compared(word);
+                seen.ne(wanted)
+            }
             Self::All(parts) => Expr::and(parts.iter().map(|part| part.expr(word)).collect()),
             Self::Any(parts) => Expr::or(parts.iter().map(|part| part.expr(word)).collect()),
         }
     }
 
-    /// Whether `word` fulfils it. Bits that depend on parameters do not count.
+    /// Whether `word` fulfils it. Bits that depend on parameters do not count, and there are no addresses.
     #[cfg(test)]
     pub(crate) fn holds(&self, word: u128) -> bool {
         match self {
             Self::Known(value) => *value,
             Self::Equal(cube) => word & cube.mask == cube.value,
             Self::Unequal(cube) => word & cube.mask != cube.value,
+            Self::Stores(_) | Self::StoresNot(_) => unreachable!("no addresses"),
             Self::All(parts) => parts.iter().all(|part| part.holds(word)),
             Self::Any(parts) => parts.iter().any(|part| part.holds(word)),
         }

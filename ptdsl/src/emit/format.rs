@@ -9,7 +9,7 @@ use super::expr::Expr;
 use super::leaves::{all_coupled_groups, all_variants};
 use super::level::{Levels, index_bits, sizes};
 use super::merge::{Dim, Space};
-use super::plan::{Plan, attribute_of};
+use super::plan::{Plan, address_field, attribute_of};
 use super::scatter::ones;
 use super::show::{decimal, name};
 use super::words::{moving_bit, width};
@@ -30,25 +30,49 @@ pub(crate) fn format(plan: &Plan<'_>, levels: &Levels) -> TokenStream {
 struct Decided {
     name: String,
     docs: Vec<String>,
-    is_flag: bool,
-    /// The numbers that are allowed, unless all combinations with other decisions have to be looked at.
-    span: Option<(u128, u128)>,
+    value: Value,
+    /// What is allowed, unless all combinations with other decisions have to be looked at.
+    allowed: Option<Allowed>,
+}
+
+/// What kind of value is decided.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Value {
+    Flag,
+    Number,
+    Address,
+}
+
+/// The values that are allowed.
+#[derive(Clone, Copy)]
+enum Allowed {
+    /// From one to another.
+    Span(u128, u128),
+    /// Those without other bits.
+    Bits(u128),
 }
 
 fn decided(plan: &Plan<'_>) -> Vec<Decided> {
-    let variables = plan.family.variables.iter().map(|variable| Decided {
+    let family = plan.family;
+    let variables = family.variables.iter().map(|variable| Decided {
         name: variable.name.clone(),
         docs: variable.docs.clone(),
-        is_flag: variable.values.is_none(),
-        span: None,
+        value: if variable.values.is_none() { Value::Flag } else { Value::Number },
+        allowed: None,
     });
-    let open = plan.family.open.iter().map(|(name, least, most)| Decided {
+    let open = family.open.iter().map(|(name, least, most)| Decided {
         name: name.clone(),
         docs: Vec::new(),
-        is_flag: false,
-        span: Some((u128::from(*least), u128::from(*most))),
+        value: Value::Number,
+        allowed: Some(Allowed::Span(u128::from(*least), u128::from(*most))),
     });
-    variables.chain(open).collect()
+    let addresses = family.addresses.iter().map(|address| Decided {
+        name: address_field(&address.name),
+        docs: address.docs.clone(),
+        value: Value::Address,
+        allowed: Some(Allowed::Bits(address.bits)),
+    });
+    variables.chain(open).chain(addresses).collect()
 }
 
 fn definition(plan: &Plan<'_>, decided: &[Decided]) -> TokenStream {
@@ -66,7 +90,12 @@ fn definition(plan: &Plan<'_>, decided: &[Decided]) -> TokenStream {
         };
     }
     let names: Vec<_> = decided.iter().map(|it| name(&it.name)).collect();
-    let types: Vec<_> = decided.iter().map(|it| if it.is_flag { quote!(bool) } else { quote!(u32) }).collect();
+    let types = decided.iter().map(|it| match it.value {
+        Value::Flag => quote!(bool),
+        Value::Number => quote!(u32),
+        Value::Address => quote!(u64),
+    });
+    let types: Vec<_> = types.collect();
     let valid = valid(plan, decided);
     let (result, value, new_docs) = match valid {
         Expr::Bool(true) => (quote!(Self), quote!(Self { #(#names),* }), "The format with these decisions."),
@@ -110,12 +139,18 @@ fn definition(plan: &Plan<'_>, decided: &[Decided]) -> TokenStream {
 fn valid(plan: &Plan<'_>, decided: &[Decided]) -> Expr {
     let mut parts = Vec::new();
     for it in decided {
-        if let Some((least, most)) = it.span {
-            let number = Expr::var(it.name.clone());
-            if least > 0 {
-                parts.push(Expr::Number(least).le(number.clone()));
+        let decided = Expr::var(it.name.clone());
+        match it.allowed {
+            Some(Allowed::Span(least, most)) => {
+                if least > 0 {
+                    parts.push(Expr::Number(least).le(decided.clone()));
+                }
+                parts.push(decided.le(Expr::Number(most)));
             }
-            parts.push(number.le(Expr::Number(most)));
+            Some(Allowed::Bits(bits)) => {
+                parts.push(Expr::bit_and(vec![decided, Expr::Bits(ones(64) & !bits)]).eq(Expr::Bits(0)));
+            }
+            None => {}
         }
     }
     let variables = &plan.family.variables;

@@ -6,7 +6,7 @@ use super::cube::{Cube, Formula};
 use super::expr::{Expr, Op};
 use super::plan::{Attribute, Leaf, Plan, attribute_of};
 use super::scatter;
-use super::words::{limited, moving_bit, own_for_leaves, w};
+use super::words::{formula, limited, moving_bit, own_for_leaves, w};
 use crate::model::{AttributeKind, ChoiceName, Combine, Field, Format, Group, Layout, Piece, Source};
 
 /// The Rust type of a number of so many bits.
@@ -442,7 +442,7 @@ pub(crate) fn coupled(plan: &Plan<'_>, layout: &Layout, group: &Group) -> Couple
 fn is_refused(layout: &Layout, pieces: &[Piece], code: u64) -> bool {
     let Expr::Bits(value) = scatter::scatter(&Expr::Bits(code.into()), pieces, false) else { return false };
     let cube = Cube::new(scatter::word_bits(pieces), value);
-    let mut tests = layout.refused.iter().filter_map(Formula::of);
+    let mut tests = layout.refused.iter().map(|test| formula(layout, test));
     tests.any(|test| test.assuming(&cube) == Formula::Known(true))
 }
 

@@ -16,7 +16,7 @@ use super::ones;
 use super::plan::{Case, Plan};
 use super::scatter;
 use super::show::name;
-use super::words::{hardware, w};
+use super::words::{empty, hardware, w};
 use crate::model::Piece;
 
 /// Helpers of `Format` that the methods about leaves call: levels with the same layouts share them.
@@ -220,8 +220,7 @@ impl PatchPart {
         let code = |group: usize| {
             of_leaf(&|said| said.coupled.get(group).map_or(Expr::Bits(0), |coupled| recode(plan, coupled)))
         };
-        let empty =
-            kinds.merged_places(plan, &mut |format, place| Expr::Bits(format.levels[place].empty[plan.family.range]));
+        let empty = kinds.merged_places(plan, &mut |format, place| empty(plan, format, place));
         Self {
             variant,
             masks: (0..count).map(|place| of_leaf(&|said| said.masks[place].clone())).collect(),

@@ -188,13 +188,15 @@ pub(crate) fn sizes(leaves: &[Leaf<'_>]) -> Expr {
 }
 
 fn absent(plan: &Plan<'_>, level: &Level) -> Vec<Method> {
-    let empty_of = |format: &Format, place: usize| format.levels[place].empty[plan.family.range];
-    let empty = plan.at_level(level, |format, place| Expr::Bits(empty_of(format, place)));
+    let empty = plan.at_level(level, |format, place| words::empty(plan, format, place));
     let ignored = |format, place| first_absent(format, place).map_or(0, |layout| layout.ignored);
     let is_empty = plan.at_level(level, |format, place| {
         let looked_at = plan.word_ones() & !ignored(format, place);
-        let seen = if looked_at == plan.word_ones() { w() } else { Expr::bit_and(vec![w(), Expr::Bits(looked_at)]) };
-        seen.eq(Expr::Bits(empty_of(format, place) & looked_at))
+        let seen = |word: Expr| match looked_at == plan.word_ones() {
+            true => word,
+            false => Expr::bit_and(vec![word, Expr::Bits(looked_at)]),
+        };
+        seen(w()).eq(seen(words::empty(plan, format, place)))
     });
     let usual = plan.places(level).all(|(member, place)| ignored(plan.format(member), place) == 0);
     let is_absent = plan.at_level(level, |format, place| class(format, place, LayoutKind::Absent).expr(&w()));
@@ -218,7 +220,7 @@ fn tables(plan: &Plan<'_>, level: &Level) -> Vec<Method> {
     let is_table = plan.at_level(level, |format, place| words::pointing(format, place).expr(&w()));
     let table = plan.at_level(level, |format, place| match plan.table(format, place) {
         Some((_, layout)) => words::table(plan, format, place, layout),
-        None => Expr::Bits(format.levels[place].empty[plan.family.range]),
+        None => words::empty(plan, format, place),
     });
     let address = plan.at_level(level, |format, place| match plan.table(format, place) {
         Some((_, layout)) => {
@@ -300,7 +302,7 @@ fn leaf_words<'a>(plan: &Plan<'a>, level: &Level, kinds: &Kinds<'a>) -> Vec<Meth
     let lg2_ = ("lg2", quote!(u32));
     let of_leaf = vec![word(plan, "template"), lg2_.clone(), ("oa", quote!(u64))];
     let held = kinds.merged(plan, &mut |format, place, leaf| held(plan, format, place, leaf));
-    let emptied = plan.at_level(level, |format, place| Expr::Bits(format.levels[place].empty[plan.family.range]));
+    let emptied = plan.at_level(level, |format, place| words::empty(plan, format, place));
     let no_runs = identical == Expr::Bool(false);
     let mut methods = for_leaves(plan, level, kinds);
     methods.extend([
@@ -334,7 +336,7 @@ fn for_leaves<'a>(plan: &Plan<'a>, level: &Level, kinds: &Kinds<'a>) -> Vec<Meth
 fn held(plan: &Plan<'_>, format: &Format, place: usize, leaf: Leaf<'_>) -> Expr {
     let named = |field: &&Field| format.update.hold.as_ref() == Some(&field.name);
     let Some(field) = leaf.layout.fields.iter().find(named) else {
-        return Expr::Bits(format.levels[place].empty[plan.family.range]);
+        return words::empty(plan, format, place);
     };
     let bit = match words::moving_bit(field) {
         Some(bit) => plan.narrow(bit),

@@ -7,7 +7,7 @@ use super::leaf::{Said, field};
 use super::ones;
 use super::plan::{Leaf, Plan, attribute_of};
 use super::scatter;
-use super::words::{moving_bit, neutral_bit, w};
+use super::words::{formula, moving_bit, neutral_bit, w};
 use crate::model::{AttributeKind, Bits, Combine, Content, Field, Format, Layout, Source};
 
 /// Bits that are known in every word.
@@ -205,7 +205,7 @@ pub(crate) fn leftovers(plan: &Plan<'_>, leaf: Leaf<'_>, said: &Said) -> Leftove
     let known = Known::of(leaf.layout);
     let cube = Cube::new(known.mask, known.value);
     let mut conditions = vec![super::words::identity(leaf.layout)];
-    conditions.extend(leaf.layout.refused.iter().filter_map(Formula::of).map(Formula::negated));
+    conditions.extend(leaf.layout.refused.iter().map(|test| formula(leaf.layout, test).negated()));
     let mut left = Leftovers { single: Vec::new(), joint: Vec::new() };
     for condition in conditions {
         let parts = match condition.assuming(&cube) {

@@ -117,6 +117,11 @@ impl<'a> Plan<'a> {
         plan
     }
 
+    /// Whether nothing is decided when a table is made.
+    pub(crate) fn is_decided(&self) -> bool {
+        self.family.variables.is_empty() && self.family.open.is_empty() && self.family.addresses.is_empty()
+    }
+
     /// The path of the runtime.
     pub(crate) fn krate(&self) -> &TokenStream {
         &self.options.crate_path
@@ -273,6 +278,11 @@ impl<'a> Plan<'a> {
         let field = layout.fields.iter().find(|field| field.name == name)?;
         (field.pieces.len() == 1).then(|| (scatter::word_bits(&field.pieces), field.inverted))
     }
+}
+
+/// The name in Rust of an address that is decided at run time.
+pub(crate) fn address_field(name: &str) -> String {
+    name.replace('.', "_")
 }
 
 /// The layouts of a kind that are not refused at a level.

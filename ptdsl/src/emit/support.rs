@@ -45,9 +45,6 @@ impl Found<'_> {
             if level.companion_bits != 0 {
                 self.add("software bits beside its words", &level.name, level.line);
             }
-            if level.empty_address.is_some() {
-                self.add("an address in its emptied slots", &level.name, level.line);
-            }
             if format.levels.len() > 8 {
                 self.add("more than 8 levels", &format.name, format.line);
             }
@@ -71,9 +68,8 @@ impl Found<'_> {
 
     fn words(&mut self, format: &Format) {
         for layout in &format.layouts {
-            let tests = core::iter::once(&layout.identity).chain(&layout.refused);
-            if tests.into_iter().any(has_address) && layout.kind != LayoutKind::Root {
-                self.add("an address in a condition", &layout.name, layout.line);
+            if layout.kind == LayoutKind::Leaf && !layout.addresses().is_empty() {
+                self.add("an address in a condition on leaves", &layout.name, layout.line);
             }
             if layout.defer {
                 self.add("a choice of two children", &layout.name, layout.line);
@@ -151,14 +147,5 @@ impl Found<'_> {
                 }
             }
         }
-    }
-}
-
-fn has_address(test: &Test) -> bool {
-    match test {
-        Test::Address { .. } => true,
-        Test::Not(test) => has_address(test),
-        Test::All(tests) | Test::Any(tests) => tests.iter().any(has_address),
-        Test::Always | Test::Never | Test::Equal { .. } => false,
     }
 }

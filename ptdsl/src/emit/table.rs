@@ -14,7 +14,7 @@ use crate::model::{Field, Format, Layout};
 
 /// The tables: a newtype around those of the runtime, which have the operations.
 pub(crate) fn page_table(plan: &Plan<'_>) -> TokenStream {
-    tables(plan.krate(), plan.family.variables.is_empty() && plan.family.open.is_empty())
+    tables(plan.krate(), plan.is_decided())
 }
 
 /// The newtype; with a function `new` if nothing is decided when tables are made.

@@ -1,10 +1,10 @@
 //! What a word of a level is, and what tables say: predicates, addresses, limits.
 
-use super::cube::{Cube, Formula};
+use super::cube::{Cube, Formula, Stored, stored_address};
 use super::expr::{Expr, Op};
 use super::plan::{Plan, attribute_of, of_kind};
 use super::scatter;
-use crate::model::{Bits, ChildField, Combine, Field, Format, Layout, LayoutKind, Mask, Piece, Source};
+use crate::model::{Bits, ChildField, Combine, Field, Format, Layout, LayoutKind, Mask, Piece, Source, Test};
 
 /// `word`, the parameter of most functions.
 pub(crate) fn w() -> Expr {
@@ -82,18 +82,29 @@ pub(crate) fn child(plan: &Plan<'_>, format: &Format, layout: &Layout) -> Option
 /// Which words are of a layout, with nothing wrong about them.
 pub(crate) fn valid(layout: &Layout) -> Formula {
     let mut parts = vec![identity(layout), Formula::equal(&layout.reserved, layout.reserved_value)];
-    parts.extend(layout.refused.iter().map(|test| known(Formula::of(test)).negated()));
+    parts.extend(layout.refused.iter().map(|test| formula(layout, test).negated()));
     Formula::all(parts)
 }
 
 /// Which words are of a layout.
 pub(crate) fn identity(layout: &Layout) -> Formula {
-    known(Formula::of(&layout.identity))
+    formula(layout, &layout.identity)
 }
 
-/// A test that the generator has found to be supported.
-fn known(formula: Option<Formula>) -> Formula {
-    formula.unwrap_or(Formula::Known(false))
+/// A test of words of a layout.
+pub(crate) fn formula(layout: &Layout, test: &Test) -> Formula {
+    Formula::of(test, &|table, parameter| Stored::of(layout, table, parameter))
+}
+
+/// What an emptied slot holds.
+pub(crate) fn empty(plan: &Plan<'_>, format: &Format, place: usize) -> Expr {
+    let level = &format.levels[place];
+    let bits = Expr::Bits(level.empty[plan.family.range]);
+    let layout = of_kind(format, place, LayoutKind::Absent).next().map(|(_, layout)| layout);
+    match (&level.empty_address, layout) {
+        (Some(parameter), Some(layout)) => Expr::bit_or(vec![bits, stored_address(layout, true, parameter)]),
+        _ => bits,
+    }
 }
 
 /// The pieces without what is reserved: stored bits below the alignment or above the width are known.

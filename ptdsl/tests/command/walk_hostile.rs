@@ -4,6 +4,8 @@ use std::io::Read;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use ptdsl::tree::ParameterSet;
+
 use crate::support::{command, file, run};
 
 /// An image whose tables are filled with one word each.
@@ -75,9 +77,21 @@ fn noise_is_listed_without_harm() {
         for more in [&[][..], &["--json"][..], &["0x1234"][..]] {
             let mut arguments = vec!["walk", format.name, "--memory", &path, "--root", "0x4000"];
             arguments.extend(more);
+            let addresses = addresses(format);
+            if !addresses.is_empty() {
+                arguments.extend(["--parameters", &addresses]);
+            }
             let ran = run(&arguments);
             assert!(ran.code != Some(2), "{ran}");
             assert!(!ran.out.is_empty());
         }
     }
+}
+
+/// The parameters of a format that are addresses, which have no usual value, each with one.
+fn addresses(format: &ptgen_formats::Builtin) -> String {
+    let compiled = ptdsl::compile(format.file, format.text);
+    let description = compiled.formats().find(|it| it.name.value == format.name).expect("it is in its file");
+    let parameters = description.parameters.iter().filter(|it| matches!(it.node.set, ParameterSet::Address));
+    parameters.map(|it| format!("{}=20480", it.node.name.value)).collect::<Vec<_>>().join(",")
 }

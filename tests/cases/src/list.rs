@@ -331,6 +331,11 @@ fn values(binding: &Binding, family: &Family) -> Vec<String> {
                 arguments.push(value.to_string());
                 parameters.insert(name.clone(), u128::from(value));
             }
+            for (number, address) in family.addresses.iter().enumerate() {
+                let value = somewhere(address.bits, number);
+                arguments.push(value.to_string());
+                parameters.insert(address.name.clone(), value);
+            }
             let format = match arguments.as_slice() {
                 [] => "tables::Format {}".to_owned(),
                 _ if always_valid(family) => format!("tables::Format::new({})", arguments.join(", ")),
@@ -349,10 +354,19 @@ fn values(binding: &Binding, family: &Family) -> Vec<String> {
     out
 }
 
+/// An address that no test uses for anything else: in the middle of those that have these bits, one for each number.
+fn somewhere(bits: u128, number: usize) -> u128 {
+    let (middle, lowest) = (0x5a5a_5a5a_5a5a_5a5a, bits.trailing_zeros());
+    (middle & bits >> lowest >> 4 << 4 << lowest) | (number as u128) << lowest
+}
+
 /// Whether every combination of what is decided at run time is a format: features alone, none of which excludes another.
 fn always_valid(family: &Family) -> bool {
     let flags = family.variables.iter().all(|variable| variable.values.is_none());
-    flags && family.open.is_empty() && family.members.len() == 1 << family.variables.len()
+    flags
+        && family.open.is_empty()
+        && family.addresses.is_empty()
+        && family.members.len() == 1 << family.variables.len()
 }
 
 /// A macro that calls another one once for each case.
