@@ -74,10 +74,10 @@ fn through<F: Format, R: Processor>(mapping: &Mapping<F>, processor: &R, probe: 
     }
 }
 
-/// Accesses to `va`: all six, or one of them.
-pub(super) fn accesses(va: u64, rng: &mut StdRng) -> Vec<Probe> {
+/// Accesses to `va`: all that the machine does, or one of them.
+pub(super) fn accesses(va: u64, machine: &dyn Machine, rng: &mut StdRng) -> Vec<Probe> {
     let all = Access::ALL.into_iter().flat_map(|access| [Probe::supervisor(va, access), Probe::user(va, access)]);
-    let all: Vec<_> = all.collect();
+    let all: Vec<_> = all.filter(|probe| machine.does(probe.access, probe.user)).collect();
     if chance(rng, 20) { all } else { vec![all[rng.random_range(0..all.len())]] }
 }
 
@@ -122,7 +122,7 @@ pub(super) fn run<F: Format, R: Processor>(
     let outcomes = machine.probe(image, &subject.processor.mmu(root), &probes).expect("the machine runs");
     for (attempt, outcome) in attempts.iter().zip(&outcomes) {
         tally.probes += 1;
-        if attempt.expected.agrees(outcome) {
+        if attempt.expected.agrees(&subject.processor, outcome) {
             count(attempt, tally);
             continue;
         }

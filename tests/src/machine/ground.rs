@@ -26,6 +26,8 @@ pub(super) struct Ground {
     beyond: Option<u64>,
     /// From where on the machine says that there is nothing.
     nothing: Option<u64>,
+    /// The last OA that the format and the machine have.
+    pub(super) last_oa: u64,
 }
 
 impl Ground {
@@ -39,6 +41,7 @@ impl Ground {
             pages,
             beyond: machine.reaches_any_oa_from(),
             nothing: processor.nothing_from(),
+            last_oa: f.output_last().min(processor.last_oa()),
         }
     }
 

@@ -93,7 +93,7 @@ where
     let places = Places::of(&space.table, space.arena, ground, processor.untranslated_bits());
     let mut attempts = Vec::new();
     while attempts.len() < PROBES {
-        let tried = accesses(places.pick(rng), rng).into_iter();
+        let tried = accesses(places.pick(rng), machine, rng).into_iter();
         let tried = tried.map(|probe| expect(&space.table, space.arena, processor, probe));
         attempts.extend(tried.filter(|attempt| is_fair(attempt, machine, ground, processor, tally)));
     }

@@ -106,7 +106,7 @@ impl Places {
     /// An address that no table translates: that of a leaf with bits changed above the translated ones.
     fn untranslated(&self, leaf: &Leaf, rng: &mut StdRng) -> u64 {
         let mut flips = self.untranslated_bits;
-        if chance(rng, 50) {
+        if flips != 0 && chance(rng, 50) {
             // One of them only.
             let chosen = rng.random_range(0..flips.count_ones());
             for _ in 0..chosen {

@@ -175,7 +175,7 @@ where
     /// An OA for leaves of `2^lg2` bytes: such that some of the leaf is in memory, or anywhere.
     fn output(&self, lg2: u32, rng: &mut StdRng) -> u64 {
         let pages = &self.ground.pages;
-        let last = self.table.tree().format().output_last();
+        let last = self.ground.last_oa;
         let oa = match self.ground.far() {
             Some(far) if chance(rng, 30) => rng.random_range(far..=last),
             _ => rng.random_range(pages.clone()),
@@ -190,8 +190,7 @@ where
         let leaf = self.sizes.largest_up_to((va ^ oa).trailing_zeros().min(63)).unwrap_or(smallest);
         let bytes = (rng.random_range(1..=MOST_UNITS) << lg2) + odd;
         let bytes = bytes.min(MOST_LEAVES << leaf);
-        let output_last = self.table.tree().format().output_last();
-        let bytes = bytes.min((output_last - oa).saturating_add(1));
+        let bytes = bytes.min((self.ground.last_oa - oa).saturating_add(1));
         let range = self.table.ranges().find(|range| range.contains(va)).expect("places are in ranges");
         va.saturating_add(bytes - 1).min(range.last().get())
     }

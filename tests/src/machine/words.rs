@@ -81,7 +81,7 @@ where
     while attempts.len() < PROBES {
         let (first, last) = *one_of(rng, &ranges);
         let va = rng.random_range(first..=last);
-        let probes = accesses(va, rng);
+        let probes = accesses(va, machine, rng);
         if let Some(reason) = uncertain(subject, arena, root, va) {
             *tally.left_out.entry(reason).or_default() += probes.len();
             continue;
@@ -159,7 +159,7 @@ impl<F: Format> EachLevel<F> for Makers<'_> {
             let Ok(template) = L::template(f, &attributes::<F>(self.fields, self.rng), lg2) else { continue };
             let pages = &self.ground.pages;
             let oa = match self.ground.far() {
-                Some(far) if chance(self.rng, 30) => self.rng.random_range(far..=f.output_last()),
+                Some(far) if chance(self.rng, 30) => self.rng.random_range(far..=self.ground.last_oa),
                 _ => self.rng.random_range(pages.clone()),
             };
             let aligned = if L::run_is_identical(f, lg2) { lg2 } else { L::shift(f) };

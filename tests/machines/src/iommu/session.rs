@@ -15,6 +15,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -55,8 +56,9 @@ const PLACES: u64 = FRAME / 2;
 
 /// What is in the buffer where nothing was read.
 const NOTHING_READ: u64 = 0xdead_dead_dead_dead;
-/// Written numbers begin here.
-const NUMBERS: u64 = 0x7074_6765_6e00_0000 << 8;
+/// The number that the next batch's first write writes. No two sessions write the same, since a memory may have several,
+/// one after the other.
+static NUMBERS: AtomicU64 = AtomicU64::new(0x7074_6765_0000_0001);
 
 /// How long a copy may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -73,8 +75,8 @@ pub struct Session<'a> {
     unit: Box<dyn Unit>,
     /// Where memory for the course begins.
     area: u64,
-    /// How many writes there were, ever.
-    writes: u64,
+    /// What the first write of the batch writes.
+    numbers: u64,
     /// Kept open while the emulator may read it.
     _firmware: Option<File>,
 }
@@ -94,7 +96,7 @@ impl<'a> Session<'a> {
             return Err(qtest.stopped("the device that copies is not there"));
         }
         qtest.run(set_up)?;
-        let mut session = Self { image, qtest, edu, unit, area, writes: 0, _firmware: firmware };
+        let mut session = Self { image, qtest, edu, unit, area, numbers: 0, _firmware: firmware };
         session.switch(true)?;
         Ok(session)
     }
@@ -137,17 +139,14 @@ impl<'a> Session<'a> {
     }
 
     fn batch(&mut self, probes: &[Probe], afresh: bool) -> Result<Vec<Outcome>, MachineError> {
+        self.numbers = NUMBERS.fetch_add(BATCH as u64, Ordering::Relaxed);
         self.fill_buffer(probes.len())?;
         let mut ends = Vec::with_capacity(probes.len());
         for (index, probe) in probes.iter().enumerate() {
-            if afresh {
-                self.forget(&Invalidation::Everything)?;
-            }
-            ends.push(self.one(index as u64, probe)?);
+            ends.push(self.one(index as u64, probe, afresh)?);
         }
         self.empty_buffer()?;
         let written = self.find_writes(probes, &ends);
-        self.writes += probes.len() as u64;
         let outcome = |(index, (probe, end)): (usize, (&Probe, &Option<Outcome>))| {
             end.unwrap_or_else(|| match (probe.access, written.get(&index)) {
                 (Access::Write, Some(&frame)) => Outcome::Reached(frame | offset(probe.va)),
@@ -177,11 +176,11 @@ impl<'a> Session<'a> {
 
     /// What the write of that index in the batch writes.
     fn number(&self, index: u64) -> u64 {
-        NUMBERS + self.writes + index
+        self.numbers + index
     }
 
     /// One probe. What it came to, if that can be said at once.
-    fn one(&mut self, index: u64, probe: &Probe) -> Result<Option<Outcome>, MachineError> {
+    fn one(&mut self, index: u64, probe: &Probe, afresh: bool) -> Result<Option<Outcome>, MachineError> {
         let frame = tag::frame(probe.va);
         let (va, copy) = match probe.access {
             Access::Write => {
@@ -190,7 +189,8 @@ impl<'a> Session<'a> {
             }
             _ => (frame + tag::ADDRESS, self.edu.read(frame + tag::ADDRESS, WORD * index, WORD)),
         };
-        let mut ops = self.unit.arm(self.image);
+        let mut ops = if afresh { self.unit.forget(self.image, &Invalidation::Everything) } else { Vec::new() };
+        ops.extend(self.unit.arm(self.image));
         ops.extend(copy);
         self.qtest.run(&ops)?;
         let report = self.wait()?;
@@ -266,7 +266,7 @@ impl<'a> Session<'a> {
 
 impl fmt::Debug for Session<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("unit", &self.unit).field("writes", &self.writes).finish_non_exhaustive()
+        f.debug_struct("Session").field("unit", &self.unit).finish_non_exhaustive()
     }
 }
 
