@@ -5,11 +5,11 @@
 
 use super::qtest::Op;
 
-/// Its slot on bus 0, its function is 0.
-pub(super) const SLOT: u64 = 1;
+/// Its slot on bus 0, its function is 0. An AMD-Vi unit has a slot of its own before it.
+pub(super) const SLOT: u64 = 3;
 
 /// The argument that puts it there. By itself it would clear the upper bits of bus addresses.
-pub(super) const DEVICE: &str = "edu,addr=1,dma_mask=0xffffffffffffffff";
+pub(super) const DEVICE: &str = "edu,addr=3,dma_mask=0xffffffffffffffff";
 
 /// Slot and function, as requests carry them (PCI Local Bus Specification, "Configuration address").
 pub(super) const FUNCTION: u64 = SLOT << 3;
