@@ -81,6 +81,11 @@ impl Processor for AmdVi {
         Kind::Page
     }
 
+    fn looks_at_skipped_bits(&self) -> bool {
+        // The specification refuses such an address ("I/O Page Tables for Host Translations"). QEMU 7.2 does not.
+        false
+    }
+
     fn uncertain(&self, word: &Word) -> Option<&'static str> {
         // The specification refuses both ("IO_PAGE_FAULT Event": not present; reserved bits, levels that cannot be).
         if word.is_reserved {

@@ -143,6 +143,11 @@ pub trait Processor {
         false
     }
 
+    /// Whether the machine looks at the bits of a VA that belong to levels that are skipped.
+    fn looks_at_skipped_bits(&self) -> bool {
+        true
+    }
+
     /// Why nothing can be concluded from what a machine makes of this word; `None` where the manual, and this machine,
     /// are certain.
     fn uncertain(&self, word: &Word) -> Option<&'static str> {

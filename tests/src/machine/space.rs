@@ -106,10 +106,10 @@ where
             let smaller = *one_of(rng, &sizes);
             if smaller < lg2 && chance(rng, 30) {
                 // Both start within a leaf, so that smaller leaves come before the large ones.
-                let offset = rng.random_range(1..16) << smaller;
+                let offset = rng.random_range(1..16) << smaller & low(lg2);
                 (va, oa) = (va + offset, oa + offset);
             } else if smaller < lg2 && chance(rng, 20) {
-                oa += rng.random_range(1..4) << smaller;
+                oa += rng.random_range(1..4) << smaller & low(lg2);
             }
             let last = self.last(va, oa, lg2, rng);
             let mut cx = Context::new(self.arena, self.arena, NoTlb);

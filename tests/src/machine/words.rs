@@ -111,6 +111,9 @@ fn uncertain<F: Format, R: Processor>(
     });
     reason.or(match walked.outcome {
         walk::Outcome::Fault { fault: walk::Fault::NoMemory(_), .. } => Some("tables outside the memory"),
+        walk::Outcome::Fault { fault: walk::Fault::SkippedBits, .. } if !subject.processor.looks_at_skipped_bits() => {
+            Some("skipped bits of a VA, at which this emulator does not look")
+        }
         // Arm DDI 0487, "The Contiguous bit": if entries of a group disagree, any of them may be used. The other
         // architectures have no runs of words that differ.
         walk::Outcome::Fault { fault: walk::Fault::Misplaced, .. } => Some("runs whose entries disagree"),
