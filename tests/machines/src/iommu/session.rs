@@ -63,7 +63,7 @@ static NUMBERS: AtomicU64 = AtomicU64::new(0x7074_6765_0000_0001);
 /// How long a copy may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait before asking again.
-const PAUSE: Duration = Duration::from_micros(40);
+const PAUSE: Duration = Duration::from_micros(60);
 
 /// An IOMMU that goes on running, with all that it remembers, while the tables in memory change.
 ///
@@ -244,12 +244,12 @@ impl<'a> Session<'a> {
         let open = |index: &usize| probes[*index].access == Access::Write && ends[*index].is_none();
         let open: Vec<usize> = (0..probes.len()).filter(open).collect();
         let mut written = BTreeMap::new();
+        let mut places = [0; BATCH * WORD as usize];
         for frame in self.image.tagged() {
-            for &index in &open {
-                if self.image.read_u64(frame + PLACES + WORD * index as u64) == self.number(index as u64) {
-                    written.insert(index, frame);
-                }
-            }
+            self.image.read(frame + PLACES, &mut places);
+            let (words, _) = places.as_chunks::<{ WORD as usize }>();
+            let here = open.iter().filter(|&&index| words[index] == self.number(index as u64).to_le_bytes());
+            written.extend(here.map(|&index| (index, frame)));
         }
         written
     }
