@@ -79,19 +79,26 @@ impl<F: Format> EachLevel<F> for WithAttributes<'_, '_, F::Attributes> {
 }
 
 /// What is allowed where nothing says otherwise.
-const RIGHTS: [&str; 8] =
-    ["read", "write", "execute", "user", "user_write", "user_execute", "privileged_execute", "secure"];
+const RIGHTS: [&str; 6] = ["read", "write", "execute", "user", "privileged_execute", "secure"];
+
+/// User mode's own rights, and those that it has in their place where nothing says them.
+const OWN_RIGHTS: [(&str, &str); 2] = [("user_write", "write"), ("user_execute", "execute")];
 
 impl Check<'_> {
     /// What reads back. Of a format decided at run time the model knows only what this machine has; the rest is not said:
-    /// a right is allowed then, anything else is zero.
+    /// a right is allowed then (user mode's own one if the plain one is, and users are), anything else is zero.
     fn said<A: Attributes>(&self, attributes: &A) -> A {
         let mut said = *attributes;
-        for (index, info) in A::FIELDS.iter().enumerate() {
-            let is_known = info.name == "software" || self.model.attributes.iter().any(|known| known.name == info.name);
-            if !is_known {
-                said.set(index, u64::from(RIGHTS.contains(&info.name)));
-            }
+        let is_known = |name: &str| name == "software" || self.model.attributes.iter().any(|known| known.name == name);
+        let unsaid = || A::FIELDS.iter().enumerate().filter(|(_, info)| !is_known(info.name));
+        for (index, info) in unsaid() {
+            said.set(index, u64::from(RIGHTS.contains(&info.name)));
+        }
+        for (index, info) in unsaid() {
+            let Some((_, plain)) = OWN_RIGHTS.iter().find(|(own, _)| *own == info.name) else { continue };
+            let allowed = |name: &str| A::FIELDS.iter().position(|info| info.name == name).map(|index| said.get(index));
+            let both = allowed(plain).unwrap_or(1) & allowed("user").unwrap_or(1);
+            said.set(index, both);
         }
         said
     }
@@ -117,16 +124,21 @@ fn reference<A: Attributes>(attributes: &A, model: &model::Format) -> walk::Attr
         let value = match &known.kind {
             model::AttributeKind::Flag => Value::Flag(value != 0),
             model::AttributeKind::Number(_) => Value::Number(value),
-            model::AttributeKind::Choice { names, .. } => {
-                match names.iter().find(|choice| choice.numbers[0] == value) {
-                    Some(choice) => Value::Name(choice.name.clone()),
-                    None => Value::Unnamed(value),
-                }
-            }
+            // By name: another machine of the same program may have another number for it, or not have it.
+            model::AttributeKind::Choice { .. } => match name_of(info.kind, attributes.get(index)) {
+                Some(name) => Value::Name(name.to_owned()),
+                None => Value::Unnamed(value),
+            },
         };
         all.insert(info.name.to_owned(), value);
     }
     all
+}
+
+/// The name of a number of a choice.
+pub(crate) fn name_of(kind: AttributeKind, value: u64) -> Option<&'static str> {
+    let AttributeKind::Choice(names) = kind else { return None };
+    names.iter().find(|(_, number)| *number == value).map(|(name, _)| *name)
 }
 
 /// Values worth trying.

@@ -4,8 +4,6 @@
 //! noise. Then addresses are translated by both; they must agree on every translation, every attribute, and every fault
 //! with its level.
 
-use std::collections::BTreeMap;
-
 use ptdsl::model;
 use ptdsl::walk::{self, Outcome, Value};
 use ptgen::{
@@ -14,6 +12,7 @@ use ptgen::{
 };
 use rand::{Rng, RngExt, SeedableRng};
 
+use crate::encodings::name_of;
 use crate::levels::{EachLevel, each_level, shapes, stored};
 
 /// Where the tables stand.
@@ -221,7 +220,9 @@ fn same_attributes<A: Attributes>(
 ) {
     for (index, info) in A::FIELDS.iter().enumerate() {
         // Of a machine decided at run time, the model knows only what that machine has.
-        let Some(known) = model.attributes.iter().find(|known| known.name == info.name) else { continue };
+        if !model.attributes.iter().any(|known| known.name == info.name) {
+            continue;
+        }
         let value = found.get(index);
         match expected.get(info.name) {
             Some(Value::Flag(flag)) => assert_eq!(value, u64::from(*flag), "{}: {}", info.name, context()),
@@ -229,21 +230,10 @@ fn same_attributes<A: Attributes>(
                 assert_eq!(u128::from(value), *number, "{}: {}", info.name, context());
             }
             Some(Value::Name(name)) => {
-                let names = choice(known);
-                assert_eq!(names.get(&u128::from(value)), Some(name), "{}: {}", info.name, context());
+                assert_eq!(name_of(info.kind, value), Some(name.as_str()), "{}: {}", info.name, context());
             }
             None => {}
         }
-    }
-}
-
-/// The names of a choice by the number that is written for them.
-fn choice(attribute: &model::Attribute) -> BTreeMap<u128, String> {
-    match &attribute.kind {
-        model::AttributeKind::Choice { names, .. } => {
-            names.iter().map(|choice| (choice.numbers[0], choice.name.clone())).collect()
-        }
-        _ => BTreeMap::new(),
     }
 }
 

@@ -95,10 +95,12 @@ fn left_to_tables(plan: &Plan<'_>, name: &str) -> bool {
 fn preset(plan: &Plan<'_>) -> TokenStream {
     let has = |name: &str| plan.attributes.iter().any(|attribute| attribute.name == name);
     let each_says = !left_to_tables(plan, "privileged_execute");
+    // Where some machine of the family has one right to fetch for all modes, text of users needs that one.
+    let own = plan.formats().all(|format| super::leaf::has(format, "user_execute"));
     let known: [(&str, TokenStream); 11] = [
         ("read", quote!(true)),
         ("write", quote!(write)),
-        ("execute", if has("user_execute") { quote!(execute & !user) } else { quote!(execute) }),
+        ("execute", if own { quote!(execute & !user) } else { quote!(execute) }),
         ("user", quote!(user)),
         ("user_write", quote!(write & user)),
         ("user_execute", quote!(execute & user)),

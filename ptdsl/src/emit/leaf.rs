@@ -54,6 +54,13 @@ pub(crate) fn group_bits(group: &Group) -> u32 {
 
 /// What the leaf word `w` says of an attribute, below `limits`.
 pub(crate) fn decode<'a>(plan: &Plan<'a>, format: &'a Format, leaf: Leaf<'a>, attribute: &Attribute) -> Expr {
+    let is_said = source(format, leaf.index, &attribute.name).is_some();
+    let is_said = is_said || inherited(plan, format, leaf, attribute).is_some();
+    if let Some(plain) = plain_right(&attribute.name).filter(|_| !is_said) {
+        // Without a right of its own, user mode has the plain one.
+        let known = plan.attributes.iter().filter(|known| [plain, "user"].contains(&known.name.as_str()));
+        return Expr::and(known.map(|known| decode(plan, format, leaf, known)).collect());
+    }
     let own = own(plan, format, leaf, attribute);
     let limit = plan.limits.iter().find(|limit| plan.attributes[limit.attribute].name == attribute.name);
     let Some(limit) = limit.filter(|_| limited(plan, format, &attribute.name)) else { return own };
@@ -133,6 +140,11 @@ fn inherited<'a>(plan: &Plan<'a>, format: &'a Format, leaf: Leaf<'a>, attribute:
             choice(format, attribute, scatter::gather(&plan.wide(said), &field.pieces, None))
         }
     })
+}
+
+/// The right in whose place user mode may have one of its own, by the name of that.
+fn plain_right(name: &str) -> Option<&str> {
+    name.strip_prefix("user_").filter(|plain| matches!(*plain, "write" | "execute"))
 }
 
 /// The name that a number stands for. Where the numbers of a model are its own, they are listed on the spot.
@@ -301,7 +313,7 @@ fn encoded(plan: &Plan<'_>, format: &Format, leaf: Leaf<'_>) -> Said {
 }
 
 /// Whether some word of this model says the attribute.
-fn has(format: &Format, attribute: &str) -> bool {
+pub(crate) fn has(format: &Format, attribute: &str) -> bool {
     format.attributes.iter().any(|known| known.name == attribute && !known.sources.is_empty())
 }
 
@@ -364,9 +376,20 @@ fn choice_bits(plan: &Plan<'_>, said: &mut Said, place: usize, group: &Group, pi
         (Some(_), None) => false,
     });
     let missing = names.iter().any(|name| written(&name.name).is_none_or(|(number, _)| number & lost != 0));
+    let unsaid: Vec<&str> =
+        names.iter().map(|name| name.name.as_str()).filter(|name| written(name).is_none()).collect();
+    if *other && !unsaid.is_empty() {
+        // Another machine has the name. Its number means something else here.
+        let of = choice_type(&attribute.name);
+        let variant = |name: &&str| format!("{of}::{}", crate::rust_name::upper_camel(name));
+        let patterns = vec![unsaid.iter().map(variant).collect::<Vec<_>>().join(" | "), "_".to_owned()];
+        let value = Expr::var(format!("a.{}", attribute.name));
+        let has_name = Expr::Op(Op::Match(patterns), vec![value, Expr::Bool(false), Expr::Bool(true)]);
+        said.check(place, &attribute.name, has_name);
+    }
     let number =
         if canonical { number } else { own_numbers(attribute, group, names.iter().map(|n| n.name.as_str()), *other) };
-    if missing || lost != 0 {
+    if missing && !*other || lost != 0 {
         let listed = group.values.iter().filter(|(number, _)| number & lost == 0).map(|(number, _)| *number);
         let mut listed: Vec<u128> = listed.collect();
         listed.sort_unstable();
