@@ -187,7 +187,7 @@ const MEANING: &[Fault] = &[
     ("t12", "fill = live when np_cached else lazy;", "fill = lazy;", &[Code::FeatureUnused]),
     ("t13", "        lacks domain, secure,", "        lacks domain, secure, shareable,", &[Code::LacksNeedless]),
     ("t15", "lacks coherent;", "", &[Code::LacksUnsaid]),
-    ("aarch64.ptf", "device = 0b01111;", "device = 0b01101;", &[Code::NumberTwice]),
+    ("aarch64.ptf", "device = 0b01111;", "device = 0b00111;", &[Code::NumberTwice]),
     ("aarch64.ptf", "16    no_translation when bbm1 else ignored;\n", "", &[Code::UnknownName]),
     (
         "riscv.ptf",
