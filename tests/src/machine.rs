@@ -29,7 +29,7 @@ mod tally;
 mod words;
 mod x86_64;
 
-pub use aarch64::AArch64;
+pub use aarch64::{AArch64, Stage};
 pub use flushes::{Flushes, judge_flushes};
 pub use iommu::{AmdVi, Smmu, VtD};
 pub use judge::{Subject, judge};

@@ -82,6 +82,14 @@ pub struct AArch64Features {
     pub hardware_dirty: bool,
     /// Attributes in table descriptors can be switched off (FEAT_HPDS).
     pub hierarchical_off: bool,
+    /// Stage 2 has 52-bit descriptors of the 4 KiB granule.
+    pub stage2_lpa2_4k: bool,
+    /// Stage 2 has 52-bit descriptors of the 16 KiB granule.
+    pub stage2_lpa2_16k: bool,
+    /// EL0 and EL1 have fetch rights of their own in stage 2 (FEAT_XNX). It cannot be switched off.
+    pub execute_never_by_level: bool,
+    /// Stage 2 can force memory types (FEAT_S2FWB).
+    pub forced_write_back: bool,
     /// A block at level 0, which only LPA2 has, faults without LPA2. QEMU 7.2 takes it as a block.
     pub checks_block_levels: bool,
 }

@@ -92,5 +92,5 @@ pub use features::{
 pub use image::Image;
 pub use iommu::{Invalidation, Session};
 pub use machine::{Available, Machine, Missing, Reserved, Rights, available, available_of, machines_for_tests, names};
-pub use mmu::{AArch64Mmu, AmdViMmu, Granule, Half, Mmu, RiscVMmu, RiscVMode, VtDMmu, X86_64Mmu};
+pub use mmu::{AArch64Mmu, AArch64Stage2Mmu, AmdViMmu, Granule, Half, Mmu, RiscVMmu, RiscVMode, VtDMmu, X86_64Mmu};
 pub use probe::{Access, Fault, FaultKind, Outcome, Probe};

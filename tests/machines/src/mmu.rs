@@ -9,6 +9,8 @@ pub enum Mmu {
     RiscV(RiscVMmu),
     /// Stage 1 of the EL1&0 regime of an AArch64 processor, or of an SMMUv3.
     AArch64(AArch64Mmu),
+    /// Stage 2 of that regime, below a stage 1 that is off.
+    AArch64Stage2(AArch64Stage2Mmu),
     /// VT-d, second stage.
     VtD(VtDMmu),
     /// AMD-Vi, host tables.
@@ -22,6 +24,7 @@ impl Mmu {
             Self::X86_64(mmu) => mmu.root,
             Self::RiscV(mmu) => mmu.root,
             Self::AArch64(mmu) => mmu.root,
+            Self::AArch64Stage2(mmu) => mmu.root,
             Self::VtD(mmu) => mmu.root,
             Self::AmdVi(mmu) => mmu.root,
         }
@@ -37,6 +40,12 @@ impl From<X86_64Mmu> for Mmu {
 impl From<RiscVMmu> for Mmu {
     fn from(mmu: RiscVMmu) -> Self {
         Self::RiscV(mmu)
+    }
+}
+
+impl From<AArch64Stage2Mmu> for Mmu {
+    fn from(mmu: AArch64Stage2Mmu) -> Self {
+        Self::AArch64Stage2(mmu)
     }
 }
 
@@ -186,6 +195,29 @@ pub struct AArch64Mmu {
     pub hierarchical: bool,
     /// `MAIR_EL1`: the memory types.
     pub mair: u64,
+}
+
+/// Control registers of AArch64's stage 2 (Arm DDI 0487, `VTCR_EL2`, `VTTBR_EL2`, `HCR_EL2`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AArch64Stage2Mmu {
+    /// Physical address of the root table, or of the first of those that stand side by side.
+    pub root: u64,
+    /// Bits of an IPA (64 minus `VTCR_EL2.T0SZ`), fewer than 52.
+    pub ipa_bits: u8,
+    /// The level of the root, by the manual's number (`VTCR_EL2.SL0` and `SL2`).
+    pub start_level: i8,
+    /// The granule.
+    pub granule: Granule,
+    /// `VTCR_EL2.DS`: 52-bit descriptors of the 4 KiB and 16 KiB granules, without shareability.
+    pub lpa2: bool,
+    /// Bits of an OA: 32, 36, 40, 42, 44, 48 or 52 (`VTCR_EL2.PS`).
+    pub oa_bits: u8,
+    /// Hardware sets the access flag (`VTCR_EL2.HA`) when it walks for an access of its own.
+    pub hardware_accessed: bool,
+    /// Hardware makes writable what a descriptor lets it (`VTCR_EL2.HD`); needs `hardware_accessed`.
+    pub hardware_dirty: bool,
+    /// `HCR_EL2.FWB`: descriptors say what the memory type is.
+    pub forced_write_back: bool,
 }
 
 impl AArch64Mmu {

@@ -22,6 +22,22 @@ impl Reference {
     /// If there is no such format, or if it cannot be bound so.
     #[must_use]
     pub fn new(name: &str, features: &[(&str, bool)], parameters: &[(&str, u64)], range: Option<&str>) -> Self {
+        Self::rooted(name, features, parameters, range, None)
+    }
+
+    /// Likewise, with this level as the root, where the format leaves a choice.
+    ///
+    /// # Panics
+    ///
+    /// Likewise.
+    #[must_use]
+    pub fn rooted(
+        name: &str,
+        features: &[(&str, bool)],
+        parameters: &[(&str, u64)],
+        range: Option<&str>,
+        root: Option<&str>,
+    ) -> Self {
         let text = ptgen_formats::format(name).expect("the format ships").text;
         let file = ptdsl::parse(text).expect("a shipped format parses");
         let (descriptions, _) = ptdsl::resolve(&file);
@@ -31,6 +47,7 @@ impl Reference {
             features: features.iter().map(|&(name, on)| (name.to_owned(), setting(on))).collect(),
             parameters: parameters.iter().map(|&(name, v)| (name.to_owned(), Value::Fixed(v.into()))).collect(),
             range: range.map(str::to_owned),
+            root: root.map(str::to_owned),
             ..Binding::default()
         };
         let family = ptdsl::bind::bind(description, &binding).expect("the format can be bound so");

@@ -3,7 +3,7 @@
 //! The stub is at EL2 and walks the tables of the EL1&0 regime with the address-translation instructions, so that any
 //! OA can be checked, with memory behind it or not. A fetch needs a visit to EL1 or EL0; the exception vectors that
 //! bring it back are mapped by a table of the stub's own, in the half of the address space that is not under test. So
-//! the tables under test need to map nothing.
+//! the tables under test need to map nothing. Stage 2 is tried below a stage 1 that is off.
 
 mod outcome;
 mod registers;
@@ -58,7 +58,7 @@ impl QemuAArch64 {
         let control = Control::new(&image, CONTROL);
         control.load(&[], |probe| probe.va);
         stub::install(control);
-        registers::Registers::default().store(control);
+        registers::Registers::off().store(control);
         qemu.run(&image, control)?;
         let mut aarch64 = registers::features([0, 1, 2].map(|index| control.report(index)));
         aarch64.checks_block_levels = Self::refuses_level_0_block(&qemu, &aarch64, &image)?;
@@ -70,7 +70,8 @@ impl QemuAArch64 {
         // A block, with the access flag (Arm DDI 0487, "Block descriptor and Page descriptor formats").
         image.write_u64(USABLE, 1 | 1 << 10);
         let probe = Probe::supervisor(0, Access::Read);
-        let outcomes = probe_with(qemu, features, image, &AArch64Mmu::stage1_4k(USABLE), &[probe])?;
+        let registers = registers::Registers::new(&AArch64Mmu::stage1_4k(USABLE), features)?;
+        let outcomes = probe_with(qemu, registers, image, &[probe])?;
         Ok(outcomes[0].fault().is_some())
     }
 }
@@ -104,22 +105,22 @@ impl Machine for QemuAArch64 {
         if image.base() != BASE || image.bytes() != BYTES {
             return Err(MachineError::WrongImage(format!("{image:?}")));
         }
-        let Mmu::AArch64(mmu) = mmu else {
-            return Err(MachineError::Unsupported(format!("{mmu:?}")));
+        let (root, registers) = match mmu {
+            Mmu::AArch64(mmu) => (mmu.root, registers::Registers::new(mmu, &self.aarch64)?),
+            Mmu::AArch64Stage2(mmu) => (mmu.root, registers::Registers::stage2(mmu, &self.aarch64)?),
+            _ => return Err(MachineError::Unsupported(format!("{mmu:?}"))),
         };
-        control::check_root(self, mmu.root)?;
-        probe_with(&self.qemu, &self.aarch64, image, mmu, probes)
+        control::check_root(self, root)?;
+        probe_with(&self.qemu, registers, image, probes)
     }
 }
 
 fn probe_with(
     qemu: &Qemu,
-    features: &AArch64Features,
+    registers: registers::Registers,
     image: &Image,
-    mmu: &AArch64Mmu,
     probes: &[Probe],
 ) -> Result<Vec<Outcome>, MachineError> {
-    let registers = registers::Registers::new(mmu, features)?;
     let control = Control::new(image, CONTROL);
     control::in_batches(
         control,

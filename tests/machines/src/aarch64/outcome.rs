@@ -1,6 +1,6 @@
 //! What a result of the stub means.
 
-use super::stub::{EXCEPTION, TRANSLATED};
+use super::stub::{EXCEPTION, OTHER, TRANSLATED};
 use crate::control::{self, Record};
 use crate::{Access, Fault, FaultKind, Image, Outcome, Probe, tag};
 
@@ -30,8 +30,18 @@ pub(super) fn decode(image: &Image, probe: &Probe, record: &Record) -> Outcome {
         }
         TRANSLATED => Outcome::Fault(fault(record.syndrome >> STATUS_SHIFT & STATUS)),
         EXCEPTION if probe.access == Access::Fetch => fetch(image, probe, record),
+        OTHER if probe.access == Access::Fetch && is_stage2(probe, record) => {
+            Outcome::Fault(fault(record.syndrome & STATUS))
+        }
         _ => Outcome::Fault(Fault { kind: FaultKind::Other, level: None, syndrome: record.syndrome }),
     }
+}
+
+/// Whether the exception to EL2 is that the fetch was refused by stage 2 (DDI 0487, "ESR_EL2": an instruction abort from a
+/// lower exception level).
+fn is_stage2(probe: &Probe, record: &Record) -> bool {
+    record.syndrome >> CLASS_SHIFT & 0x3f == CLASS_FETCH_FROM_EL0
+        && record.address == tag::frame(probe.va).wrapping_add(tag::AARCH64_CODE)
 }
 
 fn fetch(image: &Image, probe: &Probe, record: &Record) -> Outcome {

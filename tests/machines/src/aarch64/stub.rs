@@ -2,7 +2,8 @@
 //!
 //! It runs at EL2, untranslated. Reads and writes are asked of the address-translation instructions, which walk as an
 //! access would. A fetch is an `eret` to EL1 or EL0; whatever happens there is an exception to EL1, whose vectors hold
-//! nothing but `hvc`, so that the stub can look at EL1's syndrome.
+//! nothing but `hvc`, so that the stub can look at EL1's syndrome. Under stage 2 these vectors are not mapped: what fails
+//! on the way to them is an exception to EL1 as well.
 //!
 //! `x19` points to the header, `x20` to the probe, `x21` to its result, `x22` counts the probes left. The code in tags
 //! does not touch these.
@@ -25,7 +26,8 @@ pub(super) const OTHER: u64 = 2;
 /// Where the exception vectors of EL2 are; those of EL1 follow.
 const EL2_VECTORS: u64 = TEXT2;
 const EL1_VECTORS: u64 = TEXT2 + VECTORS_BYTES;
-const VECTORS_BYTES: u64 = 0x800;
+pub(super) const VECTORS_BYTES: u64 = 1 << VECTORS_LG2;
+const VECTORS_LG2: u32 = 11;
 const VECTOR_BYTES: usize = 0x80;
 /// Number of the vector for synchronous exceptions from a lower level in AArch64 state.
 const FROM_LOWER: usize = 8;
@@ -55,16 +57,15 @@ const PAR_EL1: u32 = register(3, 0, 7, 4, 0);
 const MAIR_EL1: u32 = register(3, 0, 10, 2, 0);
 const VBAR_EL1: u32 = register(3, 0, 12, 0, 0);
 const HCR_EL2: u32 = register(3, 4, 1, 1, 0);
+const VTTBR_EL2: u32 = register(3, 4, 2, 1, 0);
+const VTCR_EL2: u32 = register(3, 4, 2, 1, 2);
 const SPSR_EL2: u32 = register(3, 4, 4, 0, 0);
 const ELR_EL2: u32 = register(3, 4, 4, 0, 1);
 const ESR_EL2: u32 = register(3, 4, 5, 2, 0);
+const FAR_EL2: u32 = register(3, 4, 6, 0, 0);
 const VBAR_EL2: u32 = register(3, 4, 12, 0, 0);
 const ID_AA64MMFR: [u32; 3] = [register(3, 0, 0, 7, 0), register(3, 0, 0, 7, 1), register(3, 0, 0, 7, 2)];
 
-/// `HCR_EL2.RW`: EL1 is in AArch64 state.
-const HCR_RW_SHIFT: u32 = 31;
-/// `SCTLR_EL1`: the bits that were once reserved as one, caches, MMU.
-const SCTLR: u64 = 0x30d0_0800 | 1 << 12 | 1 << 2 | 1;
 /// `SPSR_EL2`: to EL1 with its own stack pointer, everything masked.
 const TO_EL1: u32 = 0x3c5;
 /// `SPSR_EL2`: to EL0, everything masked.
@@ -140,8 +141,6 @@ fn emit_start(ops: &mut VecAssembler<Aarch64Relocation>) {
         ; movz x2, EL2_VECTORS as u32
         ; add x2, x1, x2
         ; msr VBAR_EL2, x2
-        ; movz x2, 1 << (HCR_RW_SHIFT - 16), lsl #16
-        ; msr HCR_EL2, x2
     );
     for (index, register) in (0..).zip(ID_AA64MMFR) {
         dynasm!(ops
@@ -156,6 +155,10 @@ fn emit_start(ops: &mut VecAssembler<Aarch64Relocation>) {
         (setting::TCR, TCR_EL1),
         (setting::MAIR, MAIR_EL1),
         (setting::VBAR, VBAR_EL1),
+        (setting::SCTLR, SCTLR_EL1),
+        (setting::HCR, HCR_EL2),
+        (setting::VTCR, VTCR_EL2),
+        (setting::VTTBR, VTTBR_EL2),
     ];
     for (index, register) in loads {
         dynasm!(ops
@@ -166,11 +169,8 @@ fn emit_start(ops: &mut VecAssembler<Aarch64Relocation>) {
     }
     dynasm!(ops
         ; .arch aarch64
-        ; movz x2, (SCTLR & 0xffff) as u32
-        ; movk x2, (SCTLR >> 16) as u32, lsl #16
-        ; msr SCTLR_EL1, x2
         ; isb
-        ; tlbi vmalle1
+        ; tlbi vmalls12e1
         ; dsb sy
         ; isb
     );
@@ -189,17 +189,17 @@ fn emit_loop(ops: &mut VecAssembler<Aarch64Relocation>, next: DynamicLabel, exit
         ; tbnz w11, 1, >fetch
         ; tbnz w11, 2, >user
         ; tbnz w11, 0, >write
-        ; at s1e1r, x10
+        ; at s12e1r, x10
         ; b >translated
         ; write:
-        ; at s1e1w, x10
+        ; at s12e1w, x10
         ; b >translated
         ; user:
         ; tbnz w11, 0, >user_write
-        ; at s1e0r, x10
+        ; at s12e0r, x10
         ; b >translated
         ; user_write:
-        ; at s1e0w, x10
+        ; at s12e0w, x10
         ; translated:
         ; isb
         ; mrs x3, PAR_EL1
@@ -240,13 +240,19 @@ fn emit_back(ops: &mut VecAssembler<Aarch64Relocation>, back: DynamicLabel, next
         ; cmp x2, CLASS_HVC
         ; b.eq >exception
         ; movz x2, OTHER as u32
-        ; b >store
+        ; mrs x4, FAR_EL2
+        ; mrs x5, ELR_EL2
+        // At a vector of EL1 that cannot be fetched?
+        ; mrs x6, VBAR_EL1
+        ; sub x6, x5, x6
+        ; lsr x6, x6, VECTORS_LG2
+        ; cbnz x6, >store
         ; exception:
         ; movz x2, EXCEPTION as u32
         ; mrs x3, ESR_EL1
-        ; store:
         ; mrs x4, FAR_EL1
         ; mrs x5, ELR_EL1
+        ; store:
         ; stp x2, x3, [x21]
         ; stp x0, xzr, [x21, 16]
         ; stp x4, x5, [x21, 32]
