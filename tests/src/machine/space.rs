@@ -154,7 +154,7 @@ where
         let few = |rng: &mut StdRng| rng.random_range(0..4_u64) << lg2;
         let at = match rng.random_range(0..10) {
             0 => first,
-            1 => last - few(rng),
+            1 => last.saturating_sub(few(rng)),
             2..=4 => {
                 // Where slots of some level begin, or whole tables of it.
                 let shape = one_of(rng, &self.shapes);
