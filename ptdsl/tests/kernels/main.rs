@@ -3,7 +3,7 @@
 //!
 //! Where the kernels are not (`.ci/kernels` fetches them), each test says `NOT RUN`.
 
-mod aarch64;
+mod arm;
 mod riscv;
 mod walked;
 mod x86_64;

@@ -25,7 +25,7 @@ impl Gdb {
         Ok(gdb)
     }
 
-    /// A register of 64 bits of the system registers, by its name.
+    /// One of the system registers, of 32 or 64 bits, by its name.
     pub fn system_register(&mut self, name: &str) -> Result<u64, Error> {
         // The emulator gives registers their numbers when it writes the descriptions.
         self.description("target.xml")?;
@@ -36,8 +36,7 @@ impl Gdb {
             described.and_then(|element| element.split("regnum=\"").nth(1)?.split('"').next()?.parse::<u32>().ok());
         let number = number.ok_or_else(|| format!("the machine has no register {name}"))?;
         let value = self.ask(&format!("p{number:x}"))?;
-        let bytes = value.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok());
-        bytes.map(u64::swap_bytes).ok_or_else(|| format!("the register {name} holds {value:?}").into())
+        little(&value).ok_or_else(|| format!("the register {name} holds {value:?}").into())
     }
 
     fn description(&mut self, name: &str) -> Result<String, Error> {
@@ -68,5 +67,27 @@ impl Gdb {
         self.stream.write_all(b"+")?;
         answer.truncate(answer.len() - 3);
         Ok(String::from_utf8(answer)?)
+    }
+}
+
+/// A number of 32 or 64 bits whose bytes come in the order of memory, the lowest first.
+fn little(digits: &str) -> Option<u64> {
+    let number = u64::from_str_radix(digits, 16).ok()?;
+    match digits.len() {
+        8 => Some(number.swap_bytes() >> 32),
+        16 => Some(number.swap_bytes()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::little;
+
+    #[test]
+    fn registers_come_lowest_byte_first() {
+        assert_eq!(little("003500b5"), Some(0xb500_3500));
+        assert_eq!(little("0160f14100000000"), Some(0x41f1_6001));
+        assert_eq!(little("E14"), None);
     }
 }

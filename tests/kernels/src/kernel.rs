@@ -5,24 +5,30 @@ use std::process::Command;
 
 use crate::{Error, Stopped};
 
-/// An architecture by the distribution's name for it.
+/// An architecture by the distribution's name for it, and the kind of kernel where there are several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Architecture {
     /// x86-64.
     Amd64,
     /// AArch64.
     Arm64,
+    /// Arm of 32 bits.
+    Armhf,
+    /// Arm of 32 bits with the long descriptors of the large physical address extension.
+    ArmhfLpae,
     /// RISC-V, 64 bits.
     Riscv64,
 }
 
 impl Architecture {
-    /// The distribution's name.
+    /// The distribution's name, and the name of the kernel's folder.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Amd64 => "amd64",
             Self::Arm64 => "arm64",
+            Self::Armhf => "armhf",
+            Self::ArmhfLpae => "armhf-lpae",
             Self::Riscv64 => "riscv64",
         }
     }
@@ -32,6 +38,7 @@ impl Architecture {
         match self {
             Self::Amd64 => "qemu-system-x86_64",
             Self::Arm64 => "qemu-system-aarch64",
+            Self::Armhf | Self::ArmhfLpae => "qemu-system-arm",
             Self::Riscv64 => "qemu-system-riscv64",
         }
     }
@@ -40,7 +47,7 @@ impl Architecture {
     pub(crate) const fn machine(self) -> &'static str {
         match self {
             Self::Amd64 => "pc",
-            Self::Arm64 | Self::Riscv64 => "virt",
+            Self::Arm64 | Self::Armhf | Self::ArmhfLpae | Self::Riscv64 => "virt",
         }
     }
 
@@ -48,7 +55,7 @@ impl Architecture {
     pub(crate) const fn console(self) -> &'static str {
         match self {
             Self::Amd64 | Self::Riscv64 => "ttyS0",
-            Self::Arm64 => "ttyAMA0",
+            Self::Arm64 | Self::Armhf | Self::ArmhfLpae => "ttyAMA0",
         }
     }
 
@@ -56,14 +63,14 @@ impl Architecture {
     pub(crate) const fn base(self) -> u64 {
         match self {
             Self::Amd64 => 0,
-            Self::Arm64 => 0x4000_0000,
+            Self::Arm64 | Self::Armhf | Self::ArmhfLpae => 0x4000_0000,
             Self::Riscv64 => 0x8000_0000,
         }
     }
 
     /// Whether only a debugger is told what the root registers hold.
     pub(crate) const fn hides_registers(self) -> bool {
-        matches!(self, Self::Arm64)
+        matches!(self, Self::Arm64 | Self::Armhf | Self::ArmhfLpae)
     }
 }
 

@@ -26,7 +26,7 @@ pub fn index(pages: &[Page<'_>]) -> String {
         ("VA", Align::Right),
         ("OA", Align::Right),
         ("word", Align::Right),
-        ("", Align::Left),
+        ("endian", Align::Left),
         ("lines", Align::Right),
         ("judged by", Align::Left),
         ("probes", Align::Right),
@@ -41,7 +41,7 @@ pub fn index(pages: &[Page<'_>]) -> String {
             bits(&page.usual.output),
             word(&page.usual),
             endian(&page.usual).to_owned(),
-            file_lines(page.text).to_string(),
+            lines(page),
             judges(page).join(", "),
             if probes == 0 { String::new() } else { probes.to_string() },
         ]);
@@ -49,7 +49,8 @@ pub fn index(pages: &[Page<'_>]) -> String {
     text.push_str(&table.markdown());
     text.push_str(
         "\nLevels, widths and leaves are those of the usual binding; leaves *in italics* need a feature that is not usually \
-         on. Lines are those of the file, comments and empty ones apart: formats of one file share them. Probes are single \
+         on. Lines are those of the format's own description, out of those of its file, from which it may take the rest; comments and \
+         empty ones do not count. Probes are single \
          accesses to tables that ptgen built, at least so many, of each of which the machine and ptgen said the same.\n",
     );
     text
@@ -66,6 +67,12 @@ pub fn facts(page: &Page<'_>) -> String {
         format!("leaves of {}", leaves(page)),
     ]
     .join(" · ")
+}
+
+/// The lines of its own description, out of those of the file.
+fn lines(page: &Page<'_>) -> String {
+    let (own, all) = (page.own_lines(), file_lines(page.text));
+    if own == all { all.to_string() } else { format!("{own} of {all}") }
 }
 
 /// The machines that looked at it, each once.
