@@ -7,10 +7,11 @@
 //! that remembers translations, and has it forget what changes ask for and no more.
 //!
 //! What words do not decide (modes of the processor) is written down once for each architecture, with the manual cited:
-//! [`X86_64`], [`RiscV`], [`AArch64`], behind the trait [`Processor`]. Units in front of devices are such processors, too:
-//! [`VtD`], [`AmdVi`], [`Smmu`].
+//! [`X86_64`], [`RiscV`], [`AArch64`], [`Arm32`], behind the trait [`Processor`]. Units in front of devices are such
+//! processors, too: [`VtD`], [`AmdVi`], [`Smmu`].
 
 mod aarch64;
+mod arm32;
 mod attempt;
 mod flushes;
 mod ground;
@@ -30,6 +31,7 @@ mod words;
 mod x86_64;
 
 pub use aarch64::{AArch64, Stage};
+pub use arm32::Arm32;
 pub use flushes::{Flushes, judge_flushes};
 pub use iommu::{AmdVi, Smmu, VtD};
 pub use judge::{Subject, judge};

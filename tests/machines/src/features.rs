@@ -9,12 +9,23 @@ pub enum Features {
     RiscV(RiscVFeatures),
     /// Of an AArch64 processor.
     AArch64(AArch64Features),
+    /// Of a processor in AArch32 state.
+    Arm32(Arm32Features),
     /// Of a VT-d unit.
     VtD(VtDFeatures),
     /// Of an AMD-Vi unit.
     AmdVi(AmdViFeatures),
     /// Of an SMMUv3.
     Smmu(SmmuFeatures),
+}
+
+/// What the identification registers say (Arm DDI 0487, `ID_MMFR0_EL1`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arm32Features {
+    /// Long descriptors (LPAE).
+    pub long_descriptors: bool,
+    /// The bit PXN of short descriptors.
+    pub privileged_never: bool,
 }
 
 /// What CPUID says (Intel SDM vol. 2A, "CPUID").

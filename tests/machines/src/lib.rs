@@ -61,6 +61,7 @@
 //! | QEMU x86-64 | `qemu-system-x86_64` (Debian package `qemu-system-x86`) | 4 and 5 levels, 1 GiB pages, protection keys |
 //! | QEMU RISC-V | `qemu-system-riscv64` (`qemu-system-misc`) | Sv39, Sv48, Sv57, Svnapot, Svpbmt |
 //! | QEMU AArch64 | `qemu-system-aarch64` (`qemu-system-arm`) | stage 1, all granules, LPA2 |
+//! | QEMU AArch32 | `qemu-system-aarch64` (`qemu-system-arm`) | short and long descriptors, 31 or 32 bits |
 //! | QEMU VT-d | `qemu-system-x86_64` | second stage, 3 and 4 levels |
 //! | QEMU AMD-Vi | `qemu-system-x86_64` | host tables, 1 to 6 levels |
 //! | QEMU SMMUv3 | `qemu-system-aarch64` | stage 1, all granules, the lower half |
@@ -72,6 +73,7 @@
 //! Memory is shared through Linux's `memfd`, so this package runs on Linux only.
 
 mod aarch64;
+mod arm32;
 mod control;
 mod error;
 mod features;
@@ -87,10 +89,13 @@ mod x86_64;
 
 pub use error::MachineError;
 pub use features::{
-    AArch64Features, AmdViFeatures, Features, RiscVFeatures, SmmuFeatures, VtDFeatures, X86_64Features,
+    AArch64Features, AmdViFeatures, Arm32Features, Features, RiscVFeatures, SmmuFeatures, VtDFeatures, X86_64Features,
 };
 pub use image::Image;
 pub use iommu::{Invalidation, Session};
 pub use machine::{Available, Machine, Missing, Reserved, Rights, available, available_of, machines_for_tests, names};
-pub use mmu::{AArch64Mmu, AArch64Stage2Mmu, AmdViMmu, Granule, Half, Mmu, RiscVMmu, RiscVMode, VtDMmu, X86_64Mmu};
+pub use mmu::{
+    AArch64Mmu, AArch64Stage2Mmu, AmdViMmu, Arm32Descriptors, Arm32Mmu, Granule, Half, Mmu, RiscVMmu, RiscVMode,
+    VtDMmu, X86_64Mmu,
+};
 pub use probe::{Access, Fault, FaultKind, Outcome, Probe};

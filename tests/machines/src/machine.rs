@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 
 use crate::aarch64::QemuAArch64;
+use crate::arm32::QemuArm32;
 use crate::iommu::{QemuIommu, Session};
 use crate::riscv::QemuRiscV;
 use crate::x86_64::{Kvm, QemuX86_64};
@@ -157,6 +158,8 @@ pub mod names {
     pub const QEMU_RISC_V: &str = "QEMU RISC-V";
     /// QEMU's emulation of AArch64.
     pub const QEMU_AARCH64: &str = "QEMU AArch64";
+    /// QEMU's emulation of AArch32.
+    pub const QEMU_ARM32: &str = "QEMU AArch32";
     /// QEMU's VT-d unit.
     pub const QEMU_VT_D: &str = "QEMU VT-d";
     /// QEMU's AMD-Vi unit.
@@ -164,17 +167,19 @@ pub mod names {
     /// QEMU's SMMUv3.
     pub const QEMU_SMMU: &str = "QEMU SMMUv3";
     /// All of them.
-    pub const ALL: [&str; 7] = [KVM_X86_64, QEMU_X86_64, QEMU_RISC_V, QEMU_AARCH64, QEMU_VT_D, QEMU_AMD_VI, QEMU_SMMU];
+    pub const ALL: [&str; 8] =
+        [KVM_X86_64, QEMU_X86_64, QEMU_RISC_V, QEMU_AARCH64, QEMU_ARM32, QEMU_VT_D, QEMU_AMD_VI, QEMU_SMMU];
 }
 
 type Find = fn() -> Result<Box<dyn Machine>, Missing>;
 
 /// How to find each machine.
-const FINDERS: [(&str, Find); 7] = [
+const FINDERS: [(&str, Find); 8] = [
     (names::KVM_X86_64, || Ok(Box::new(Kvm::find()?))),
     (names::QEMU_X86_64, || Ok(Box::new(QemuX86_64::find()?))),
     (names::QEMU_RISC_V, || Ok(Box::new(QemuRiscV::find()?))),
     (names::QEMU_AARCH64, || Ok(Box::new(QemuAArch64::find()?))),
+    (names::QEMU_ARM32, || Ok(Box::new(QemuArm32::find()?))),
     (names::QEMU_VT_D, || Ok(Box::new(QemuIommu::vt_d()?))),
     (names::QEMU_AMD_VI, || Ok(Box::new(QemuIommu::amd_vi()?))),
     (names::QEMU_SMMU, || Ok(Box::new(QemuIommu::smmu()?))),

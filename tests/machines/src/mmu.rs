@@ -11,6 +11,8 @@ pub enum Mmu {
     AArch64(AArch64Mmu),
     /// Stage 2 of that regime, below a stage 1 that is off.
     AArch64Stage2(AArch64Stage2Mmu),
+    /// The EL1&0 regime of a processor in AArch32 state.
+    Arm32(Arm32Mmu),
     /// VT-d, second stage.
     VtD(VtDMmu),
     /// AMD-Vi, host tables.
@@ -25,6 +27,7 @@ impl Mmu {
             Self::RiscV(mmu) => mmu.root,
             Self::AArch64(mmu) => mmu.root,
             Self::AArch64Stage2(mmu) => mmu.root,
+            Self::Arm32(mmu) => mmu.root,
             Self::VtD(mmu) => mmu.root,
             Self::AmdVi(mmu) => mmu.root,
         }
@@ -52,6 +55,12 @@ impl From<AArch64Stage2Mmu> for Mmu {
 impl From<AArch64Mmu> for Mmu {
     fn from(mmu: AArch64Mmu) -> Self {
         Self::AArch64(mmu)
+    }
+}
+
+impl From<Arm32Mmu> for Mmu {
+    fn from(mmu: Arm32Mmu) -> Self {
+        Self::Arm32(mmu)
     }
 }
 
@@ -266,4 +275,49 @@ pub struct AmdViMmu {
     pub root: u64,
     /// Levels, 1 to 6.
     pub levels: u8,
+}
+
+/// The format of the tables of AArch32, and what changes its meaning (Arm DDI 0487, `SCTLR`, `DACR`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arm32Descriptors {
+    /// Long descriptors (`TTBCR.EAE`).
+    Long,
+    /// Short descriptors.
+    Short {
+        /// `SCTLR.AFE`: AP[0] is the access flag.
+        access_flag: bool,
+        /// `SCTLR.TRE`: TEX remap.
+        type_remap: bool,
+        /// `DACR`. Domain 15 is the machine's, which must be a client.
+        domains: u32,
+    },
+}
+
+/// Control registers of AArch32 (Arm DDI 0487, `TTBCR`, `TTBR0`, `TTBR1`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arm32Mmu {
+    /// Physical address of the root table.
+    pub root: u64,
+    /// The lower half of the address space is that of `TTBR0`; the upper part, of `TTBR1`, has all but the lowest 32 MiB.
+    /// The machine keeps the rest for itself.
+    pub half: Half,
+    /// The format.
+    pub descriptors: Arm32Descriptors,
+    /// `MAIR0` and `MAIR1`, or `PRRR` and `NMRR`.
+    pub mair: u64,
+}
+
+impl Arm32Mmu {
+    /// `MAIR0` with slot 0 normal write-back, 1 normal non-cacheable, 2 device.
+    pub const MAIR: u64 = 0x0004_44ff;
+}
+
+impl Half {
+    /// How many bits of a VA `TTBR0` of AArch32 translates while this half is under test.
+    pub const fn arm32_low_bits(self) -> u32 {
+        match self {
+            Self::Lower => 31,
+            Self::Upper => 25,
+        }
+    }
 }

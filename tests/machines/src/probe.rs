@@ -118,6 +118,8 @@ pub enum FaultKind {
     Reserved,
     /// The accessed bit is clear and the machine does not set it.
     AccessFlag,
+    /// The domain of the entry lets nobody in (AArch32).
+    Domain,
     /// An OA or the address of a table is too large.
     AddressSize,
     /// The VA is not canonical.
@@ -137,6 +139,7 @@ impl fmt::Display for FaultKind {
             Self::Permission => "permission",
             Self::Reserved => "reserved bit",
             Self::AccessFlag => "access flag",
+            Self::Domain => "domain",
             Self::AddressSize => "address size",
             Self::NotCanonical => "not canonical",
             Self::Page => "page fault",

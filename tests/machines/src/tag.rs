@@ -24,6 +24,8 @@ pub(crate) const X86_64_CODE: u64 = 32;
 pub(crate) const RISCV_CODE: u64 = 48;
 /// Offset of the AArch64 instructions.
 pub(crate) const AARCH64_CODE: u64 = 64;
+/// Offset of the A32 instructions.
+pub(crate) const ARM32_CODE: u64 = 84;
 /// Bytes of a tag block.
 const BYTES: usize = 96;
 
@@ -44,6 +46,7 @@ pub(crate) fn block(frame: u64) -> [u8; BYTES] {
     put(X86_64_CODE, &x86_64_code(frame));
     put(RISCV_CODE, &riscv_code(frame));
     put(AARCH64_CODE, &aarch64_code(frame));
+    put(ARM32_CODE, &arm32_code(frame));
     block
 }
 
@@ -87,6 +90,18 @@ fn aarch64_code(frame: u64) -> Vec<u8> {
         ; svc #0
     );
     ops.finalize().expect("no label is used")
+}
+
+/// Loads the *number* of the frame into `r0` and calls the supervisor (Arm DDI 0487, the A32 instructions MOV, MOVT, SVC).
+fn arm32_code(frame: u64) -> [u8; 12] {
+    let number = (frame / FRAME) as u32;
+    let part = |half: u32| (half >> 12 & 0xf) << 16 | half & 0xfff;
+    let words = [0xe300_0000 | part(number & 0xffff), 0xe340_0000 | part(number >> 16), 0xef00_0000_u32];
+    let mut bytes = [0; 12];
+    for (place, word) in bytes.chunks_exact_mut(4).zip(words) {
+        place.copy_from_slice(&word.to_le_bytes());
+    }
+    bytes
 }
 
 #[cfg(test)]

@@ -98,8 +98,9 @@ where
 
     /// Tries to map `count` regions.
     pub(super) fn grow(&mut self, count: usize, rng: &mut StdRng) {
+        self.place_scarce();
         for _ in 0..count {
-            let sizes: Vec<u32> = self.sizes.iter().collect();
+            let sizes: Vec<u32> = self.sizes.iter().filter(|&lg2| !self.is_scarce(lg2)).collect();
             let lg2 = *one_of(rng, &sizes);
             let attributes = attributes::<P::Format>(&self.fields, rng);
             let (mut va, mut oa) = (self.place(lg2, rng), self.output(lg2, rng));
@@ -119,6 +120,27 @@ where
                 self.regions.push(va..=last);
                 self.done.maps += 1;
             }
+        }
+    }
+
+    /// Whether a few leaves of this size leave room for nothing else.
+    fn is_scarce(&self, lg2: u32) -> bool {
+        let bytes: u64 = self.table.ranges().map(|range| (range.last().get() - range.start().get()) >> 4).sum();
+        bytes >> lg2 == 0
+    }
+
+    /// Maps one leaf of each size of which few have room, at the end, before anything else is mapped. It stays as it is.
+    fn place_scarce(&mut self) {
+        let sizes: Vec<u32> = self.sizes.iter().filter(|&lg2| self.is_scarce(lg2)).collect();
+        let Some(range) = self.table.ranges().last().filter(|_| self.regions.is_empty()) else { return };
+        let attributes = <P::Format as Format>::Attributes::kernel_data();
+        for lg2 in sizes {
+            let (va, oa) = (range.last().get() & !low(lg2), self.ground.pages.start & !low(lg2));
+            let last = va | low(lg2);
+            let mut cx = Context::new(self.arena, self.arena, NoTlb);
+            let mapped = self.table.map(&mut cx, VaRange::inclusive(va, last), oa, &attributes, Leaves::Exactly(lg2));
+            mapped.expect("nothing is mapped yet").flush(&mut cx);
+            self.done.maps += 1;
         }
     }
 
