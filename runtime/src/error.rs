@@ -91,6 +91,11 @@ pub enum Error {
         /// lg2 of its size.
         size_lg2: u32,
     },
+    /// Only a part is there of a table that translates some of the range. Such tables are read, and never changed.
+    PartialTable {
+        /// The first address that the table would translate, were it whole.
+        va: Va,
+    },
     /// No leaf word can say the attributes.
     Unencodable(
         /// Which attribute.
@@ -237,6 +242,7 @@ impl fmt::Display for Error {
             Self::PartialLeaf { va, size_lg2 } => {
                 write!(out, "only a part of the leaf of {} at {va} is in the range", Size(*size_lg2))
             }
+            Self::PartialTable { va } => write!(out, "only a part is there of the table for {va}"),
             Self::Unencodable(error) => error.fmt(out),
             Self::Forbidden { va, level, word } => {
                 write!(out, "the leaf at {va}, level {level}, would become {word:#x}, which is forbidden")

@@ -222,7 +222,8 @@ pub trait RootVisitor<F: Format> {
 /// as the [`Format`] says it for all levels.
 ///
 /// Predicates on words are exact: every word is exactly one of absent, table, leaf, or (if all three fail) reserved. Where
-/// words can [skip](Self::SKIPS) levels, one of these is a fourth kind, and no table in this sense.
+/// words can [skip](Self::SKIPS) levels, or point to [parts](Self::HAS_PARTS) of tables, one of these is another kind, and
+/// no table in this sense.
 pub trait Level: Sized + 'static {
     /// The format.
     type Format: Format;
@@ -242,6 +243,9 @@ pub trait Level: Sized + 'static {
 
     /// Whether a word here can point to a table further down than [`Below`](Self::Below).
     const SKIPS: bool = false;
+
+    /// Whether a word here can point to a table of which only a part is there.
+    const HAS_PARTS: bool = false;
 
     /// The lowest VA bit that indexes this level: lg2 of the bytes that one slot translates.
     #[inline]
@@ -314,6 +318,29 @@ pub trait Level: Sized + 'static {
     #[inline]
     fn child(f: Self::Format, w: WordOf<Self>) -> u8 {
         f.child(w)
+    }
+
+    /// Whether `w` points to a table of the level below of which only a part is there, with nothing wrong about it. Readers
+    /// see the slots that are not there as holes, and what would change anything below is refused
+    /// ([`Error::PartialTable`](crate::Error::PartialTable)). The engine builds no such tables.
+    #[inline]
+    fn is_part(f: Self::Format, w: WordOf<Self>) -> bool {
+        let _ = (f, w);
+        false
+    }
+
+    /// The first slot that is there of the table to which `w` points, a [part](Self::is_part).
+    #[inline]
+    fn part_first(f: Self::Format, w: WordOf<Self>) -> u64 {
+        let _ = (f, w);
+        0
+    }
+
+    /// The last slot that is there of the table to which `w` points, a [part](Self::is_part).
+    #[inline]
+    fn part_last(f: Self::Format, w: WordOf<Self>) -> u64 {
+        let _ = (f, w);
+        u64::MAX
     }
 
     /// The word that points to the table at `address` and limits nothing. `address` is aligned and within the OA width.

@@ -2,6 +2,7 @@
 
 pub(crate) mod entry;
 pub(crate) mod floor;
+pub(crate) mod part;
 pub(crate) mod skips;
 pub(crate) mod span;
 pub(crate) mod table;

@@ -199,7 +199,8 @@ fn judge<F: Format>(
             let Err(found) = found else { panic!("{}", context()) };
             let kind = match fault {
                 walk::Fault::NotCanonical => FaultKind::NotCanonical,
-                walk::Fault::Absent { .. } | walk::Fault::SkippedBits => FaultKind::Absent,
+                // The slots that a table lacks are holes.
+                walk::Fault::Absent { .. } | walk::Fault::SkippedBits | walk::Fault::OutsideTable => FaultKind::Absent,
                 walk::Fault::NoMemory(_) => FaultKind::Memory,
                 _ => FaultKind::Reserved,
             };

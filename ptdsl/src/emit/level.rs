@@ -90,6 +90,11 @@ fn level(plan: &Plan<'_>, place: usize, own: &TokenStream) -> TokenStream {
     let number = decimal(place as u128);
     let has_tables = has_tables(plan, level);
     let has_tables = (has_tables != plan.below(place).is_some()).then(|| quote!(const HAS_TABLES: bool = #has_tables;));
+    let has_parts = has_parts(plan, level).then(|| {
+        quote!(
+            const HAS_PARTS: bool = true;
+        )
+    });
     let skips = can_skip(plan, level).then(|| {
         quote!(
             const SKIPS: bool = true;
@@ -104,6 +109,7 @@ fn level(plan: &Plan<'_>, place: usize, own: &TokenStream) -> TokenStream {
             const INFO: #krate::LevelInfo = LEVELS[#number];
             #has_tables
             #skips
+            #has_parts
             #own
         }
     }
@@ -237,6 +243,7 @@ fn tables(plan: &Plan<'_>, level: &Level) -> Vec<Method> {
     let no_software = software == Expr::Bits(0);
     let (seen, limits) = (vec![word(plan, "w")], vec![word(plan, "limits"), word(plan, "w")]);
     let mut methods = skips(plan, level);
+    methods.extend(parts(plan, level));
     methods.extend([
         Method::simple("is_table", seen.clone(), quote!(bool), &is_table),
         Method::simple("table", vec![("address", quote!(u64))], plan.word(), &table),
@@ -263,6 +270,32 @@ fn skips(plan: &Plan<'_>, level: &Level) -> Vec<Method> {
         Method::simple("is_skip", vec![word(plan, "w")], quote!(bool), &is_skip),
         Method::simple("child", vec![word(plan, "w")], quote!(u8), &child),
     ]
+}
+
+/// Tables of which only a part is there, if there can be any.
+fn parts(plan: &Plan<'_>, level: &Level) -> Vec<Method> {
+    if !has_parts(plan, level) {
+        return Vec::new();
+    }
+    let is_part = plan.at_level(level, |format, place| words::pointing_to_parts(format, place).expr(&w()));
+    let slots = |format: &Format, place: usize| {
+        let (_, layout) = plan.table(format, place)?;
+        Some(words::first_and_last(plan, layout, format.levels[place + 1].index_bits))
+    };
+    let first = plan.at_level(level, |format, place| slots(format, place).map_or(Expr::Bits(0), |(first, _)| first));
+    let last = plan.at_level(level, |format, place| slots(format, place).map_or(Expr::Bits(0), |(_, last)| last));
+    let seen = || vec![word(plan, "w")];
+    vec![
+        Method::simple("is_part", seen(), quote!(bool), &is_part),
+        Method::simple("part_first", seen(), quote!(u64), &first).usual(first == Expr::Bits(0)),
+        Method::simple("part_last", seen(), quote!(u64), &last),
+    ]
+}
+
+/// Whether a word of the level can point to a table of which only a part is there.
+fn has_parts(plan: &Plan<'_>, level: &Level) -> bool {
+    plan.places(level)
+        .any(|(member, place)| words::pointing_to_parts(plan.format(member), place) != Formula::Known(false))
 }
 
 /// Whether a word of the level can point to a table further down than the next one.

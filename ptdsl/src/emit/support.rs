@@ -5,7 +5,7 @@ use super::leaf::group_bits;
 use super::plan::{Plan, attribute_of, of_kind};
 use crate::binding::Family;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::{AttributeKind, Combine, Content, Format, LayoutKind, Source, Test};
+use crate::model::{AttributeKind, Combine, Format, LayoutKind, Source, Test};
 
 /// Everything about the models that the generator has no code for.
 pub(crate) fn unsupported(family: &Family, options: &Options) -> Vec<Diagnostic> {
@@ -73,11 +73,6 @@ impl Found<'_> {
             }
             if layout.defer {
                 self.add("a choice of two children", &layout.name, layout.line);
-            }
-            for row in &layout.rows {
-                if matches!(row.content, Content::FirstSlot { .. }) {
-                    self.add("children of which only a part is there", &layout.name, row.line);
-                }
             }
         }
     }

@@ -4,7 +4,9 @@ use super::cube::{Cube, Formula, Stored, stored_address};
 use super::expr::{Expr, Op};
 use super::plan::{Plan, attribute_of, of_kind};
 use super::scatter;
-use crate::model::{Bits, ChildField, Combine, Field, Format, Layout, LayoutKind, Mask, Piece, Source, Test};
+use crate::model::{
+    Bits, ChildField, Combine, Content, Field, Format, Layout, LayoutKind, Mask, Piece, Row, Source, Test,
+};
 
 /// `word`, the parameter of most functions.
 pub(crate) fn w() -> Expr {
@@ -19,25 +21,60 @@ pub(crate) fn class(format: &Format, place: usize, kind: LayoutKind) -> Formula 
 
 /// Which words of a level point to a table of the next level, with nothing wrong about them.
 pub(crate) fn pointing(format: &Format, place: usize) -> Formula {
-    pointing_to(format, place, &|child| child == place + 1)
+    pointing_to(format, place, &|child| child == place + 1, &|layout| vec![valid(layout), whole(layout)])
+}
+
+/// Which words of a level point to a table of the next level of which only a part is there, with nothing wrong about them.
+pub(crate) fn pointing_to_parts(format: &Format, place: usize) -> Formula {
+    pointing_to(format, place, &|child| child == place + 1, &|layout| vec![valid(layout), whole(layout).negated()])
 }
 
 /// Which words of a level point to a table further down, with nothing wrong about them.
 pub(crate) fn skipping(format: &Format, place: usize) -> Formula {
-    pointing_to(format, place, &|child| child > place + 1)
+    pointing_to(format, place, &|child| child > place + 1, &|layout| vec![valid(layout), whole(layout)])
 }
 
-/// Which words of a level point to a table of such a level.
-fn pointing_to(format: &Format, place: usize, wanted: &dyn Fn(usize) -> bool) -> Formula {
+/// Which words of a level point to a table of a level that is `wanted`, and are such.
+fn pointing_to(
+    format: &Format,
+    place: usize,
+    wanted: &dyn Fn(usize) -> bool,
+    such: &dyn Fn(&Layout) -> Vec<Formula>,
+) -> Formula {
     let tables = of_kind(format, place, LayoutKind::Table).map(|(_, layout)| {
+        let with = |formula| Formula::all(such(layout).into_iter().chain([formula]).collect());
         let Some((child, field)) = child_field(layout) else {
             let next = layout.children.iter().filter_map(|child| child.levels.get(&place));
-            return Formula::all(vec![valid(layout), Formula::Known(next.copied().any(wanted))]);
+            return with(Formula::Known(next.copied().any(wanted)));
         };
         let numbers = child.levels.iter().filter(|(_, level)| wanted(**level));
-        Formula::any(numbers.map(|(number, _)| Formula::all(vec![valid(layout), field_is(field, *number)])).collect())
+        Formula::any(numbers.map(|(number, _)| with(field_is(field, *number))).collect())
     });
     Formula::any(tables.collect())
+}
+
+/// Which words of a layout say that all slots of the child are there.
+fn whole(layout: &Layout) -> Formula {
+    let says = |row: &&Row| matches!(row.content, Content::FirstSlot { .. } | Content::LastSlot { .. });
+    let bits = |row: &Row| scatter::ones(row.high - row.low + 1) << row.low;
+    let slots = layout.rows.iter().filter(says).fold(0, |slots, row| slots | bits(row));
+    Formula::all(vec![Formula::Equal(Cube::new(slots, layout.written))])
+}
+
+/// The first and the last slot that is there of the child, which has `2^index_bits` slots when it is whole.
+pub(crate) fn first_and_last(plan: &Plan<'_>, layout: &Layout, index_bits: u32) -> (Expr, Expr) {
+    let (mut first, mut last) = (Vec::new(), Vec::new());
+    for row in &layout.rows {
+        let piece = |value_low| Piece { word_low: row.low, value_low, bits: row.high - row.low + 1 };
+        match row.content {
+            Content::FirstSlot { low } => first.push(piece(low)),
+            Content::LastSlot { low } => last.push(piece(low)),
+            _ => {}
+        }
+    }
+    let below = last.iter().map(|piece| piece.value_low).min().unwrap_or(index_bits);
+    let stored = |pieces: &[Piece]| scatter::gather(&plan.wide(w()), pieces, None);
+    (stored(&first), Expr::bit_or(vec![stored(&last), Expr::Bits(scatter::ones(below))]))
 }
 
 /// The field of a layout that names the level of the child.

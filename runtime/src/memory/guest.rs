@@ -39,7 +39,8 @@ pub struct Guest<W, F> {
 
 impl<'a, W: Word, F: Fn(Oa, usize) -> Option<&'a [W::Atomic]>> Guest<W, F> {
     /// The memory in which `find` finds words, where one operation looks at tables up to `most` times: a translation
-    /// once for each level, a walk once for each leaf and twice for each table.
+    /// once for each level, a walk once for each leaf and twice for each table, and once for each slot of a table of
+    /// which only a part is there.
     pub const fn new(find: F, most: usize) -> Self {
         Self { find, most, left: Cell::new(most), words: PhantomData }
     }

@@ -4,8 +4,9 @@ use core::fmt;
 
 use crate::address::{Oa, Va};
 use crate::error::{Fault, FaultKind, Size};
-use crate::format::{Format, Level, RootVisitor};
+use crate::format::{Format, Level, RootVisitor, WordOf};
 use crate::memory::Memory;
+use crate::tables::part::Part;
 use crate::tables::skips::{Landing, follow};
 use crate::tables::span::{low, whole};
 use crate::tables::table::Table;
@@ -117,8 +118,15 @@ impl<F: Format, M: Memory> RootVisitor<F> for Translate<'_, F, M> {
 
 #[inline(always)]
 fn translate<L: Level, M: Memory>(f: L::Format, memory: &M, table: Table<L>, va: u64) -> Result<Oa, Fault> {
-    let fault = |kind| Err(Fault { kind, level: L::NUMBER });
-    let Ok(w) = table.read(f, memory, va) else { return fault(FaultKind::Memory) };
+    match table.read(f, memory, va) {
+        Ok(w) => translate_by::<L, M>(f, memory, w, va),
+        Err(_) => fault::<L, _>(FaultKind::Memory),
+    }
+}
+
+/// Goes on by the word `w` for `va`.
+#[inline(always)]
+fn translate_by<L: Level, M: Memory>(f: L::Format, memory: &M, w: WordOf<L>, va: u64) -> Result<Oa, Fault> {
     if L::HAS_TABLES && L::is_table(f, w) {
         return translate(f, memory, Table::<L::Below>::below::<L>(f, w), va);
     }
@@ -126,9 +134,14 @@ fn translate<L: Level, M: Memory>(f: L::Format, memory: &M, table: Table<L>, va:
         return Ok(Oa::new(L::output(f, w, va)));
     }
     if L::SKIPS && L::is_skip(f, w) {
-        return follow::<L, _>(f, w, va, TranslateAt { f, memory, va }).unwrap_or_else(|| fault(FaultKind::Absent));
+        return follow::<L, _>(f, w, va, TranslateAt { f, memory, va })
+            .unwrap_or_else(|| fault::<L, _>(FaultKind::Absent));
     }
-    fault(if L::is_absent(f, w) { FaultKind::Absent } else { FaultKind::Reserved })
+    if L::HAS_PARTS && L::is_part(f, w) {
+        let w = read_part::<L, M>(f, memory, w, va)?;
+        return translate_by::<L::Below, M>(f, memory, w, va);
+    }
+    fault::<L, _>(if L::is_absent(f, w) { FaultKind::Absent } else { FaultKind::Reserved })
 }
 
 /// Goes on behind a pointer that skips levels.
@@ -144,6 +157,21 @@ impl<F: Format, M: Memory> Landing<F> for TranslateAt<'_, F, M> {
     fn land<L: Level<Format = F>>(self, table: Table<L>) -> Self::Output {
         translate(self.f, self.memory, table, self.va)
     }
+}
+
+/// The word for position (or VA) `at` in the part of a table to which the word `w` points.
+#[inline]
+fn read_part<L: Level, M: Memory>(f: L::Format, memory: &M, w: WordOf<L>, at: u64) -> Result<WordOf<L::Below>, Fault> {
+    match Part::<L::Below>::below::<L>(f, w).read(f, memory, at) {
+        Ok(Some(w)) => Ok(w),
+        Ok(None) => fault::<L::Below, _>(FaultKind::Absent),
+        Err(_) => fault::<L::Below, _>(FaultKind::Memory),
+    }
+}
+
+#[inline(always)]
+fn fault<L: Level, T>(kind: FaultKind) -> Result<T, Fault> {
+    Err(Fault { kind, level: L::NUMBER })
 }
 
 /// Finds the leaf for `va` below a root.
@@ -175,8 +203,21 @@ fn lookup<L: Level, M: Memory>(
     position: u64,
     limits: <L::Format as Format>::Word,
 ) -> Result<Mapping<L::Format>, Fault> {
-    let fault = |kind| Err(Fault { kind, level: L::NUMBER });
-    let Ok(w) = table.read(f, memory, position) else { return fault(FaultKind::Memory) };
+    match table.read(f, memory, position) {
+        Ok(w) => lookup_by::<L, M>(f, memory, w, position, limits),
+        Err(_) => fault::<L, _>(FaultKind::Memory),
+    }
+}
+
+/// Goes on by the word `w` for `position`.
+#[inline(always)]
+fn lookup_by<L: Level, M: Memory>(
+    f: L::Format,
+    memory: &M,
+    w: WordOf<L>,
+    position: u64,
+    limits: <L::Format as Format>::Word,
+) -> Result<Mapping<L::Format>, Fault> {
     if L::HAS_TABLES && L::is_table(f, w) {
         return lookup(f, memory, Table::<L::Below>::below::<L>(f, w), position, L::limit(f, limits, w));
     }
@@ -185,9 +226,14 @@ fn lookup<L: Level, M: Memory>(
     }
     if L::SKIPS && L::is_skip(f, w) {
         let landing = LookupAt { f, memory, position, limits: L::limit(f, limits, w) };
-        return follow::<L, _>(f, w, position, landing).unwrap_or_else(|| fault(FaultKind::Absent));
+        return follow::<L, _>(f, w, position, landing).unwrap_or_else(|| fault::<L, _>(FaultKind::Absent));
     }
-    fault(if L::is_absent(f, w) { FaultKind::Absent } else { FaultKind::Reserved })
+    if L::HAS_PARTS && L::is_part(f, w) {
+        let limits = L::limit(f, limits, w);
+        let w = read_part::<L, M>(f, memory, w, position)?;
+        return lookup_by::<L::Below, M>(f, memory, w, position, limits);
+    }
+    fault::<L, _>(if L::is_absent(f, w) { FaultKind::Absent } else { FaultKind::Reserved })
 }
 
 /// Goes on behind a pointer that skips levels.

@@ -5,6 +5,7 @@ use crate::error::{Fault, FaultKind};
 use crate::format::{Format, Level, RootVisitor, WordOf};
 use crate::memory::Memory;
 use crate::reading::translate::Mapping;
+use crate::tables::part::Part;
 use crate::tables::skips::{Landing, follow};
 use crate::tables::span::{Span, index, slot_last, va, va_range, whole};
 use crate::tables::table::Table;
@@ -124,6 +125,8 @@ enum Kind {
     Table,
     /// It points to a table further down than the next level.
     Skip,
+    /// It points to a part of a table.
+    Part,
     Reserved,
 }
 
@@ -189,7 +192,7 @@ impl<F: Format, M: Memory, V: Visitor<F>> Walker<'_, F, M, V> {
                 let first = va(f, at & !crate::tables::span::low(L::shift(f)));
                 self.show(at, Visit::Reserved { va: first, level, word })
             }
-            Kind::Table | Kind::Skip => {
+            Kind::Table | Kind::Skip | Kind::Part => {
                 let address = Oa::new(L::table_address(f, word));
                 let first = va(f, at & !crate::tables::span::low(L::shift(f)));
                 let flow = if V::TABLES {
@@ -201,11 +204,40 @@ impl<F: Format, M: Memory, V: Visitor<F>> Walker<'_, F, M, V> {
                 match found.kind {
                     _ if flow != Flow::Continue => flow,
                     Kind::Skip => self.skip::<L>(word, span, limits)?,
+                    Kind::Part => self.part(&Part::<L::Below>::below::<L>(f, word), span, limits)?,
                     _ => self.table(Table::<L::Below>::at(address), span, limits)?,
                 }
             }
         };
         Ok((flow.without_skip(), end))
+    }
+
+    /// Walks the slots that are there of a part of a table for `span`, one by one. Returns `Stop` or `Continue`.
+    fn part<L: Level<Format = F>>(&mut self, part: &Part<L>, span: Span, limits: F::Word) -> Result<Flow, Fault> {
+        let f = self.f;
+        let mut at = span.first;
+        loop {
+            let word =
+                part.read(f, self.memory, at).map_err(|_| Fault { kind: FaultKind::Memory, level: L::NUMBER })?;
+            let found = word.and_then(|word| kind::<L>(f, word).map(|kind| Found { at, word, kind }));
+            let last = match found {
+                Some(found) => {
+                    let (flow, last) = self.found::<L>(&found, span.last, limits)?;
+                    if flow == Flow::Stop {
+                        return Ok(flow);
+                    }
+                    last
+                }
+                None => {
+                    self.hole.get_or_insert(at);
+                    slot_last::<L>(f, at)
+                }
+            };
+            if last >= span.last {
+                return Ok(Flow::Continue);
+            }
+            at = last + 1;
+        }
     }
 
     /// Walks the part for `span` of the table to which a word leads that skips levels: it translates the start of the
@@ -265,6 +297,8 @@ fn kind<L: Level>(f: L::Format, word: WordOf<L>) -> Option<Kind> {
         Some(Kind::Table)
     } else if L::SKIPS && L::is_skip(f, word) {
         Some(Kind::Skip)
+    } else if L::HAS_PARTS && L::is_part(f, word) {
+        Some(Kind::Part)
     } else {
         Some(Kind::Reserved)
     }

@@ -71,18 +71,18 @@ impl<L: Level> Entry<L> {
             EntryKind::Absent
         } else if L::is_leaf(f, w) {
             EntryKind::Leaf
-        } else if L::is_table(f, w) || L::is_skip(f, w) {
+        } else if L::is_table(f, w) || L::is_skip(f, w) || L::is_part(f, w) {
             EntryKind::Table
         } else {
             EntryKind::Reserved
         }
     }
 
-    /// Where the table is that it points to, whatever its level.
+    /// Where the table is that it points to, whatever its level, and however much of it is there.
     #[inline]
     pub fn table(&self) -> Option<Oa> {
         let (f, w) = (self.format, self.word);
-        (L::is_table(f, w) || L::is_skip(f, w)).then(|| Oa::new(L::table_address(f, w)))
+        (self.kind() == EntryKind::Table).then(|| Oa::new(L::table_address(f, w)))
     }
 
     /// The OA that stands in the leaf word: of its slot, or of its run if all the run's words are the same.

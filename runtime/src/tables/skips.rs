@@ -1,8 +1,8 @@
-//! Pointers that skip levels.
+//! Pointers that skip levels, and those to tables of which only a [part](super::part) is there.
 //!
 //! Nothing here builds them. Readers follow them; whoever changes tables looks for them first, where a format can have
-//! them, and names the one that is in the way: between its ends there is no table in which a second leaf could stand.
-//! Where no word can skip, none of this is compiled.
+//! them, and names the one that is in the way: between the ends of the one there is no table in which a second leaf could
+//! stand, and the other has perhaps no memory for it. Where there can be neither, none of this is compiled.
 
 use crate::address::Oa;
 use crate::engine::ownership::is_foreign;
@@ -52,12 +52,18 @@ fn down<L: Level, V: Landing<L::Format>>(
     down::<L::Below, V>(f, child, address, position, landing)
 }
 
-/// Whether a word of level `L` or below can skip levels.
+/// Whether a word of level `L` or below can skip levels, or point to a part of a table.
 const fn can_skip<L: Level>() -> bool {
-    !L::IS_FLOOR && (L::SKIPS || can_skip::<L::Below>())
+    !L::IS_FLOOR && (L::SKIPS || L::HAS_PARTS || can_skip::<L::Below>())
 }
 
-/// Refuses a span in which a pointer skips levels.
+/// Whether `w` is such a word.
+#[inline(always)]
+fn is_odd<L: Level>(f: L::Format, w: WordOf<L>) -> bool {
+    L::SKIPS && L::is_skip(f, w) || L::HAS_PARTS && L::is_part(f, w)
+}
+
+/// Refuses a span in which a pointer skips levels, or only a part of a table is there.
 pub(crate) fn refuse_skips<L: Level, M: Memory>(f: L::Format, memory: &M, root: Oa, span: Span) -> Result<(), Error> {
     if const { !can_skip::<L>() } {
         return Ok(());
@@ -75,7 +81,7 @@ fn refuse_below<L: Level, M: Memory>(f: L::Format, memory: &M, table: Table<L>, 
         let found = table.open(f, memory, |slots| {
             loop {
                 let w = slots.get_acquire(index::<L>(f, at));
-                if L::is_table(f, w) && !is_foreign::<L>(f, w) || L::SKIPS && L::is_skip(f, w) {
+                if L::is_table(f, w) && !is_foreign::<L>(f, w) || is_odd::<L>(f, w) {
                     return Some(w);
                 }
                 let last = slot_last::<L>(f, at);
@@ -86,7 +92,7 @@ fn refuse_below<L: Level, M: Memory>(f: L::Format, memory: &M, table: Table<L>, 
             }
         })?;
         let Some(w) = found else { return Ok(()) };
-        if L::SKIPS && L::is_skip(f, w) {
+        if is_odd::<L>(f, w) {
             return Err(unfit::<L>(f, w, at));
         }
         let last = slot_last::<L>(f, at).min(span.last);
@@ -98,11 +104,15 @@ fn refuse_below<L: Level, M: Memory>(f: L::Format, memory: &M, table: Table<L>, 
     }
 }
 
-/// The error for a word with which nothing can be done: it skips levels, or the format forbids it.
+/// The error for a word with which nothing can be done: it skips levels, or only a part is there of its table, or the format
+/// forbids it.
 #[cold]
 pub(crate) fn unfit<L: Level>(f: L::Format, w: WordOf<L>, at: u64) -> Error {
     if L::SKIPS && L::is_skip(f, w) {
         return Error::SkippedLevels { va: va(f, at & !low(L::shift(f))), level: L::NUMBER };
+    }
+    if L::HAS_PARTS && L::is_part(f, w) {
+        return Error::PartialTable { va: va(f, at & !low(L::shift(f))) };
     }
     Error::Reserved { va: va(f, at), level: L::NUMBER, word: w.into() }
 }

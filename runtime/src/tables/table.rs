@@ -91,8 +91,9 @@ pub(crate) struct Slots<'a, L: Level> {
     words: &'a [Cell<L>],
 }
 
+/// The word in memory's order, or the word in the processor's order of what stands in memory.
 #[inline(always)]
-fn in_order<F: Format>(f: F, w: F::Word) -> F::Word {
+pub(super) fn in_order<F: Format>(f: F, w: F::Word) -> F::Word {
     if f.big_endian() { w.swap() } else { w }
 }
 
