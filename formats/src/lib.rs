@@ -21,7 +21,7 @@ pub struct Builtin {
 }
 
 /// All format files, in the order of their names.
-pub const FILES: &[File] = &[AARCH64, AMD_IOMMU, ARM32, LOONGARCH, RISCV, X86_64];
+pub const FILES: &[File] = &[AARCH64, AMD_IOMMU, ARM32, LOONGARCH, POWER, RISCV, S390X, X86_64];
 
 /// All formats, in the order of the files and of the descriptions in them. What a file calls a `base` is not listed.
 pub const FORMATS: &[Builtin] = &[
@@ -39,6 +39,8 @@ pub const FORMATS: &[Builtin] = &[
     ARM32.format("arm_lpae"),
     ARM32.format("armv7_short"),
     LOONGARCH.format("loongarch64"),
+    POWER.format("power_radix_4k"),
+    POWER.format("power_radix_64k"),
     RISCV.format("riscv_sv32"),
     RISCV.format("riscv_sv39"),
     RISCV.format("riscv_sv48"),
@@ -48,6 +50,7 @@ pub const FORMATS: &[Builtin] = &[
     RISCV.format("riscv_sv39x4"),
     RISCV.format("riscv_sv48x4"),
     RISCV.format("riscv_sv57x4"),
+    S390X.format("s390x"),
     X86_64.format("x86_64_4level"),
     X86_64.format("x86_64_5level"),
     X86_64.format("x86_64"),
@@ -57,7 +60,9 @@ const AARCH64: File = File { name: "aarch64.ptf", text: include_str!("../aarch64
 const AMD_IOMMU: File = File { name: "amd_iommu.ptf", text: include_str!("../amd_iommu.ptf") };
 const ARM32: File = File { name: "arm32.ptf", text: include_str!("../arm32.ptf") };
 const LOONGARCH: File = File { name: "loongarch.ptf", text: include_str!("../loongarch.ptf") };
+const POWER: File = File { name: "power.ptf", text: include_str!("../power.ptf") };
 const RISCV: File = File { name: "riscv.ptf", text: include_str!("../riscv.ptf") };
+const S390X: File = File { name: "s390x.ptf", text: include_str!("../s390x.ptf") };
 const X86_64: File = File { name: "x86_64.ptf", text: include_str!("../x86_64.ptf") };
 
 /// The format of this name.
