@@ -17,6 +17,10 @@ pub enum Features {
     AmdVi(AmdViFeatures),
     /// Of an SMMUv3.
     Smmu(SmmuFeatures),
+    /// Of a POWER9 processor.
+    Power(PowerFeatures),
+    /// Of an s390x processor.
+    S390x(S390xFeatures),
 }
 
 /// What the identification registers say (Arm DDI 0487, `ID_MMFR0_EL1`).
@@ -151,4 +155,24 @@ pub struct SmmuFeatures {
     pub granule_16k: bool,
     /// The 64 KiB granule.
     pub granule_64k: bool,
+}
+
+/// What a trial shows of how a POWER9 processor treats what its manual forbids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PowerFeatures {
+    /// References to tables of a size that there is not fault.
+    pub checks_sizes: bool,
+    /// Addresses with bits between the quadrant and those that are translated fault.
+    pub checks_addresses: bool,
+}
+
+/// What a trial shows (Principles of Operation, "Store Facility List" has the facilities, which the stub does not ask).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S390xFeatures {
+    /// Segments as leaves (enhanced-DAT facility 1).
+    pub edat1: bool,
+    /// Regions as leaves (enhanced-DAT facility 2).
+    pub edat2: bool,
+    /// Leaves that forbid fetches (instruction-execution-protection facility).
+    pub execute_protection: bool,
 }

@@ -64,6 +64,8 @@
 //! | QEMU AArch32 | `qemu-system-aarch64` (`qemu-system-arm`) | short and long descriptors, 31 or 32 bits |
 //! | QEMU VT-d | `qemu-system-x86_64` | second stage, 3 and 4 levels |
 //! | QEMU AMD-Vi | `qemu-system-x86_64` | host tables, 1 to 6 levels |
+//! | QEMU POWER9 | `qemu-system-ppc64` (`qemu-system-ppc`) | radix trees, base pages of 4 and 64 KiB |
+//! | QEMU s390x | `qemu-system-s390x` (`qemu-system-misc`) | 2 to 5 levels, leaves of 1 MiB and 2 GiB |
 //! | QEMU SMMUv3 | `qemu-system-aarch64` | stage 1, all granules, the lower half |
 //!
 //! Behind an IOMMU a device reads and writes; there are no fetches and no users ([`Machine::does`]). An IOMMU can also go on
@@ -81,21 +83,24 @@ mod image;
 mod iommu;
 mod machine;
 mod mmu;
+mod power;
 mod probe;
 mod qemu;
 mod riscv;
+mod s390x;
 mod tag;
 mod x86_64;
 
 pub use error::MachineError;
 pub use features::{
-    AArch64Features, AmdViFeatures, Arm32Features, Features, RiscVFeatures, SmmuFeatures, VtDFeatures, X86_64Features,
+    AArch64Features, AmdViFeatures, Arm32Features, Features, PowerFeatures, RiscVFeatures, S390xFeatures, SmmuFeatures,
+    VtDFeatures, X86_64Features,
 };
 pub use image::Image;
 pub use iommu::{Invalidation, Session};
 pub use machine::{Available, Machine, Missing, Reserved, Rights, available, available_of, machines_for_tests, names};
 pub use mmu::{
-    AArch64Mmu, AArch64Stage2Mmu, AmdViMmu, Arm32Descriptors, Arm32Mmu, Granule, Half, Mmu, RiscVMmu, RiscVMode,
-    VtDMmu, X86_64Mmu,
+    AArch64Mmu, AArch64Stage2Mmu, AmdViMmu, Arm32Descriptors, Arm32Mmu, Granule, Half, Mmu, PowerMmu, Quadrant,
+    RiscVMmu, RiscVMode, S390xMmu, VtDMmu, X86_64Mmu,
 };
 pub use probe::{Access, Fault, FaultKind, Outcome, Probe};

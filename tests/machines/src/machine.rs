@@ -7,7 +7,9 @@ use std::ops::Range;
 use crate::aarch64::QemuAArch64;
 use crate::arm32::QemuArm32;
 use crate::iommu::{QemuIommu, Session};
+use crate::power::QemuPower;
 use crate::riscv::QemuRiscV;
+use crate::s390x::QemuS390x;
 use crate::x86_64::{Kvm, QemuX86_64};
 use crate::{Access, Features, Image, MachineError, Mmu, Outcome, Probe};
 
@@ -166,15 +168,29 @@ pub mod names {
     pub const QEMU_AMD_VI: &str = "QEMU AMD-Vi";
     /// QEMU's SMMUv3.
     pub const QEMU_SMMU: &str = "QEMU SMMUv3";
+    /// QEMU's emulation of POWER9.
+    pub const QEMU_POWER: &str = "QEMU POWER9";
+    /// QEMU's emulation of s390x.
+    pub const QEMU_S390X: &str = "QEMU s390x";
     /// All of them.
-    pub const ALL: [&str; 8] =
-        [KVM_X86_64, QEMU_X86_64, QEMU_RISC_V, QEMU_AARCH64, QEMU_ARM32, QEMU_VT_D, QEMU_AMD_VI, QEMU_SMMU];
+    pub const ALL: [&str; 10] = [
+        KVM_X86_64,
+        QEMU_X86_64,
+        QEMU_RISC_V,
+        QEMU_AARCH64,
+        QEMU_ARM32,
+        QEMU_VT_D,
+        QEMU_AMD_VI,
+        QEMU_SMMU,
+        QEMU_POWER,
+        QEMU_S390X,
+    ];
 }
 
 type Find = fn() -> Result<Box<dyn Machine>, Missing>;
 
 /// How to find each machine.
-const FINDERS: [(&str, Find); 8] = [
+const FINDERS: [(&str, Find); 10] = [
     (names::KVM_X86_64, || Ok(Box::new(Kvm::find()?))),
     (names::QEMU_X86_64, || Ok(Box::new(QemuX86_64::find()?))),
     (names::QEMU_RISC_V, || Ok(Box::new(QemuRiscV::find()?))),
@@ -183,6 +199,8 @@ const FINDERS: [(&str, Find); 8] = [
     (names::QEMU_VT_D, || Ok(Box::new(QemuIommu::vt_d()?))),
     (names::QEMU_AMD_VI, || Ok(Box::new(QemuIommu::amd_vi()?))),
     (names::QEMU_SMMU, || Ok(Box::new(QemuIommu::smmu()?))),
+    (names::QEMU_POWER, || Ok(Box::new(QemuPower::find()?))),
+    (names::QEMU_S390X, || Ok(Box::new(QemuS390x::find()?))),
 ];
 
 /// Tries every machine. Each is started once or twice to see what it can do, some tenths of a second together.

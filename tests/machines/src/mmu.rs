@@ -17,6 +17,10 @@ pub enum Mmu {
     VtD(VtDMmu),
     /// AMD-Vi, host tables.
     AmdVi(AmdViMmu),
+    /// A POWER9 processor as its own host, process-scoped radix trees.
+    Power(PowerMmu),
+    /// An s390x processor with dynamic address translation.
+    S390x(S390xMmu),
 }
 
 impl Mmu {
@@ -30,6 +34,8 @@ impl Mmu {
             Self::Arm32(mmu) => mmu.root,
             Self::VtD(mmu) => mmu.root,
             Self::AmdVi(mmu) => mmu.root,
+            Self::Power(mmu) => mmu.root,
+            Self::S390x(mmu) => mmu.root,
         }
     }
 }
@@ -73,6 +79,18 @@ impl From<VtDMmu> for Mmu {
 impl From<AmdViMmu> for Mmu {
     fn from(mmu: AmdViMmu) -> Self {
         Self::AmdVi(mmu)
+    }
+}
+
+impl From<PowerMmu> for Mmu {
+    fn from(mmu: PowerMmu) -> Self {
+        Self::Power(mmu)
+    }
+}
+
+impl From<S390xMmu> for Mmu {
+    fn from(mmu: S390xMmu) -> Self {
+        Self::S390x(mmu)
     }
 }
 
@@ -319,5 +337,54 @@ impl Half {
             Self::Lower => 31,
             Self::Upper => 25,
         }
+    }
+}
+
+/// Which quadrant of the address space the tables of POWER describe (Power ISA 3.0B, Book III, "Effective Address Space
+/// Structure").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Quadrant {
+    /// Quadrant 0, the tables of a process.
+    User,
+    /// Quadrant 3, the tables of process 0.
+    Kernel,
+}
+
+/// What POWER's tables above the one under test say: 52 bits of addresses, 13 of which index the root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PowerMmu {
+    /// Physical address of the root table.
+    pub root: u64,
+    /// The quadrant that the tables describe. The machine keeps the other for itself.
+    pub quadrant: Quadrant,
+}
+
+impl PowerMmu {
+    /// These tables for this quadrant.
+    pub fn new(root: u64, quadrant: Quadrant) -> Self {
+        Self { root, quadrant }
+    }
+}
+
+/// The address-space-control element and control register 0 of s390x (Principles of Operation, "Address-Space-Control
+/// Element", "Control Registers").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S390xMmu {
+    /// Physical address of the root table.
+    pub root: u64,
+    /// Bits that are translated: 31, 42, 53 or 64.
+    pub bits: u8,
+    /// Enhanced DAT: leaves in tables of segments and of regions.
+    pub enhanced: bool,
+    /// Leaves may forbid fetches.
+    pub execute_protection: bool,
+    /// The space is private.
+    pub private_space: bool,
+}
+
+impl S390xMmu {
+    /// All 64 bits, with enhanced DAT and execution protection.
+    pub fn new(root: u64) -> Self {
+        Self { root, bits: 64, enhanced: true, execute_protection: true, private_space: false }
     }
 }

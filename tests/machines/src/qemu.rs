@@ -43,6 +43,15 @@ impl Qemu {
 
     /// Runs the machine on the image until it switches itself off.
     pub(crate) fn run(&self, image: &Image, control: Control<'_>) -> Result<(), MachineError> {
+        self.run_until(image, control, || false)
+    }
+
+    /// Runs a machine that cannot switch itself off on the image until its stub has finished.
+    pub(crate) fn run_until_done(&self, image: &Image, control: Control<'_>) -> Result<(), MachineError> {
+        self.run_until(image, control, || control.done())
+    }
+
+    fn run_until(&self, image: &Image, control: Control<'_>, ends: impl Fn() -> bool) -> Result<(), MachineError> {
         let messages = File::from(
             rustix::fs::memfd_create("ptgen-qemu-messages", MemfdFlags::CLOEXEC).map_err(std::io::Error::from)?,
         );
@@ -51,6 +60,10 @@ impl Qemu {
         let status = loop {
             if let Some(status) = child.try_wait()? {
                 break status;
+            }
+            if ends() {
+                child.kill()?;
+                break child.wait()?;
             }
             if Instant::now() > deadline {
                 child.kill()?;

@@ -26,8 +26,12 @@ pub(crate) const RISCV_CODE: u64 = 48;
 pub(crate) const AARCH64_CODE: u64 = 64;
 /// Offset of the A32 instructions.
 pub(crate) const ARM32_CODE: u64 = 84;
+/// Offset of the instructions of s390x.
+pub(crate) const S390X_CODE: u64 = 96;
+/// Offset of the instructions of POWER.
+pub(crate) const POWER_CODE: u64 = 112;
 /// Bytes of a tag block.
-const BYTES: usize = 96;
+const BYTES: usize = 136;
 
 /// The frame that contains `address`.
 pub(crate) const fn frame(address: u64) -> u64 {
@@ -47,6 +51,8 @@ pub(crate) fn block(frame: u64) -> [u8; BYTES] {
     put(RISCV_CODE, &riscv_code(frame));
     put(AARCH64_CODE, &aarch64_code(frame));
     put(ARM32_CODE, &arm32_code(frame));
+    put(S390X_CODE, &crate::s390x::tag_code(frame));
+    put(POWER_CODE, &crate::power::tag_code(frame));
     block
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use ptdsl::binding::{Binding, Setting, Value};
-use ptdsl::model::Format;
+use ptdsl::model::{Endian, Format};
 use ptdsl::walk::{self, Walk};
 use ptgen::Attributes;
 
@@ -63,9 +63,11 @@ impl Reference {
         A::FIELDS.iter().enumerate().filter(|(_, info)| said(info.name)).map(|(index, _)| index).collect()
     }
 
-    /// What the reference walker finds for `va`.
+    /// What the reference walker finds for `va`, where `read` has words in the processor's order.
     pub(super) fn walk(&self, read: &dyn Fn(u64) -> Option<u64>, root: u64, va: u64) -> Walk {
-        let words = |address: u64, _bytes: u32| read(address).map(u128::from);
+        let is_big = self.model.levels.iter().any(|level| level.endian == Endian::Big);
+        let stored = |word: u64, bytes: u32| if is_big { word.swap_bytes() >> (64 - 8 * bytes) } else { word };
+        let words = |address: u64, bytes: u32| read(address).map(|word| u128::from(stored(word, bytes)));
         walk::translate(&self.model, self.range, &words, root, va)
     }
 
