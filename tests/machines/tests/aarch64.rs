@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use common::{Case, Expect, Random, Tables, check};
 use ptgen_machines::{
-    AArch64Features, AArch64Mmu, Access, FaultKind, Features, Granule, Half, Image, Machine, MachineError, Mmu,
-    Outcome, Probe, machines_for_tests, names,
+    AArch64Features, AArch64Mmu, AArch64Stage2Mmu, Access, FaultKind, Features, Granule, Half, Image, Machine,
+    MachineError, Mmu, Outcome, Probe, machines_for_tests, names,
 };
 
 const VALID: u64 = 1 << 0;
@@ -129,6 +129,59 @@ fn rights_of_pages() {
         cases.push(Case::all("no table", setup.base + 5 * GIB, far));
         check(machine, &mut image, &setup.mmu.into(), &cases);
     });
+}
+
+/// DDI 0487, "Stage 2 data accesses" and "Stage 2 instruction execution permissions" (FEAT_XNX).
+#[test]
+fn rights_of_pages_of_stage_2() {
+    const READ: u64 = 1 << 6;
+    const WRITE: u64 = 1 << 7;
+    /// MemAttr: normal, write-back.
+    const WRITE_BACK: u64 = 0xf << 2;
+    for machine in machines_for_tests(&[names::QEMU_AARCH64]) {
+        if !aarch64(machine.as_ref()).execute_never_by_level {
+            println!("NOT RUN: stage 2 with FEAT_XNX, which this machine has not");
+            continue;
+        }
+        let mut image = machine.new_image().unwrap();
+        let plain = AArch64Mmu { va_bits: 39, ..AArch64Mmu::stage1_4k(0) };
+        let mut setup = Setup { mmu: plain, levels: 3, base: 0 };
+        let mut tables = tables(machine.as_ref(), &image, &mut setup);
+        let base = 3 * GIB;
+        let pages = [
+            ("all", READ | WRITE, "rwx rwx"),
+            ("text of EL0", READ | 1 << 53, "r-- r-x"),
+            ("data", READ | WRITE | 2 << 53, "rw- rw-"),
+            ("text of EL1", READ | 3 << 53, "r-x r--"),
+            ("write-only", WRITE | 2 << 53, "-w- -w-"),
+            ("execute-only", 0, "--x --x"),
+            ("nothing", 2 << 53, "--- ---"),
+        ];
+        let mut cases = Vec::new();
+        for (index, (what, bits, rights)) in (0..).zip(pages) {
+            let (va, oa) = (base + index * PAGE, tables.page());
+            tables.set(va, 0, oa | PAGE_OR_TABLE | AF | WRITE_BACK | bits);
+            cases.push(Case::rights(what, va + 0xabc, oa + 0xabc, rights, PERMISSION));
+        }
+        let hole = base + 0x20 * PAGE;
+        cases.push(Case::all("hole", hole, HOLE));
+        let page = tables.page();
+        tables.set(hole + PAGE, 0, page | PAGE_OR_TABLE | READ | WRITE);
+        cases.push(Case::all("no access flag", hole + PAGE, Expect::FaultAt(FaultKind::AccessFlag, 3)));
+        cases.push(Case::all("no table", 5 * GIB, Expect::FaultAt(FaultKind::NotPresent, 1)));
+        let mmu = AArch64Stage2Mmu {
+            root: setup.mmu.root,
+            ipa_bits: 39,
+            start_level: 1,
+            granule: Granule::K4,
+            lpa2: false,
+            oa_bits: 48,
+            hardware_accessed: false,
+            hardware_dirty: false,
+            forced_write_back: false,
+        };
+        check(machine.as_ref(), &mut image, &mmu.into(), &cases);
+    }
 }
 
 #[test]
