@@ -12,7 +12,7 @@ use crate::tree::{ParameterSet, ValueSpan};
 #[must_use]
 pub fn choices(source: &str, description: &Description, format: &Format) -> Section {
     let features = features(source, description, format, true);
-    let parameters = parameters(description, format, "here");
+    let parameters = parameters(description, format, true);
     let section = Section::default().table(features);
     if parameters.is_empty() { section } else { section.gap().table(parameters) }
 }
@@ -40,11 +40,11 @@ pub(super) fn features(source: &str, description: &Description, format: &Format,
     table
 }
 
-/// The parameters with their values in a model, under that title.
-pub(super) fn parameters(description: &Description, format: &Format, title: &str) -> Columns {
+/// The parameters with their values here, or in a usual model, which has no addresses that a client gives.
+pub(super) fn parameters(description: &Description, format: &Format, here: bool) -> Columns {
     let mut table = Columns::new(&[
         ("parameter", Align::Code),
-        (title, Align::Left),
+        (if here { "here" } else { "usually" }, Align::Left),
         ("values", Align::Left),
         ("meaning", Align::Left),
     ]);
@@ -52,8 +52,9 @@ pub(super) fn parameters(description: &Description, format: &Format, title: &str
         let parameter = &one.node;
         let name = &parameter.name.value;
         let numbers = format.parameters.iter().map(|(key, bits)| (key, bits_text(bits)));
-        let addresses = format.addresses.iter().map(|(key, address)| (key, address_text(*address)));
-        let here: Vec<String> = numbers
+        let given = format.addresses.iter().filter(|(_, address)| here || address.is_some());
+        let addresses = given.map(|(key, address)| (key, address_text(*address)));
+        let settings: Vec<String> = numbers
             .chain(addresses)
             .filter_map(|(key, value)| match key.split_once('.') {
                 Some((base, level)) if base == name => Some(format!("{level} {value}")),
@@ -65,7 +66,7 @@ pub(super) fn parameters(description: &Description, format: &Format, title: &str
         if parameter.per_level {
             values.push_str(" per level");
         }
-        table.row([name.clone(), here.join(", "), values, one.docs.join(" ").trim().to_owned()]);
+        table.row([name.clone(), settings.join(", "), values, one.docs.join(" ").trim().to_owned()]);
     }
     table
 }

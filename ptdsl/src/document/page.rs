@@ -175,7 +175,7 @@ impl<'a> Page<'a> {
         Section::default().table(features(self.text, self.description, &self.usual, false)).table(parameters(
             self.description,
             &self.usual,
-            "usually",
+            false,
         ))
     }
 

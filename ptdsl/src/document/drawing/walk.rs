@@ -27,10 +27,10 @@ pub fn walk_group(format: &Format, top: u32) -> (Group, u32) {
     let mut y = top;
     for range in &format.ranges {
         if let Some(caption) = caption(format, range) {
-            y += 22;
+            y += 24;
             group = group.add(text("place", MARGIN, y, "start", &caption));
         }
-        let (drawn, below) = line_group(&address(format, range, address_bits), address_bits - 1, cell, y + 4);
+        let (drawn, below) = line_group(&address(format, range, address_bits), address_bits - 1, cell, y + 6);
         group = group.add(drawn);
         y = below;
     }
