@@ -21,7 +21,7 @@ pub struct Builtin {
 }
 
 /// All format files, in the order of their names.
-pub const FILES: &[File] = &[AARCH64, AMD_IOMMU, ARM32, LOONGARCH, POWER, RISCV, S390X, X86_64];
+pub const FILES: &[File] = &[AARCH64, AMD_IOMMU, ARM32, DART, LOONGARCH, POWER, RISCV, S390X, X86_64];
 
 /// All formats, in the order of the files and of the descriptions in them. What a file calls a `base` is not listed.
 pub const FORMATS: &[Builtin] = &[
@@ -41,6 +41,10 @@ pub const FORMATS: &[Builtin] = &[
     LOONGARCH.format("loongarch64"),
     POWER.format("power_radix_4k"),
     POWER.format("power_radix_64k"),
+    DART.format("dart1_4k"),
+    DART.format("dart1_16k"),
+    DART.format("dart2_16k"),
+    DART.format("dart2_16k_t8110"),
     RISCV.format("riscv_sv32"),
     RISCV.format("riscv_sv39"),
     RISCV.format("riscv_sv48"),
@@ -61,6 +65,7 @@ const AMD_IOMMU: File = File { name: "amd_iommu.ptf", text: include_str!("../amd
 const ARM32: File = File { name: "arm32.ptf", text: include_str!("../arm32.ptf") };
 const LOONGARCH: File = File { name: "loongarch.ptf", text: include_str!("../loongarch.ptf") };
 const POWER: File = File { name: "power.ptf", text: include_str!("../power.ptf") };
+const DART: File = File { name: "dart.ptf", text: include_str!("../dart.ptf") };
 const RISCV: File = File { name: "riscv.ptf", text: include_str!("../riscv.ptf") };
 const S390X: File = File { name: "s390x.ptf", text: include_str!("../s390x.ptf") };
 const X86_64: File = File { name: "x86_64.ptf", text: include_str!("../x86_64.ptf") };

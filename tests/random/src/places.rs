@@ -72,7 +72,7 @@ impl<P: PageTable> Runner<'_, P> {
         let mut first = base + self.rng.random_range(0..4) * bytes;
         let mut length = self.rng.random_range(1..=4) * bytes;
         if self.chance(25) {
-            first += self.rng.random_range(0..20_u64) << smallest;
+            first = first.saturating_add(self.rng.random_range(0..20_u64) << smallest);
         }
         if self.chance(25) {
             length = (length & (bytes - 1)) + (self.rng.random_range(1..=20_u64) << smallest);
@@ -103,7 +103,7 @@ impl<P: PageTable> Runner<'_, P> {
             let whole = self.known.ranges[self.rng.random_range(0..count)];
             let sizes = self.shape.sizes.clone();
             let (start, last) = (whole.start().get(), whole.last().get());
-            let fits: Vec<u32> = sizes.iter().copied().filter(|size| 1 << size <= last - start + 1).collect();
+            let fits: Vec<u32> = sizes.iter().copied().filter(|size| (1 << size) - 1 <= last - start).collect();
             let unit = fits.last().map_or(sizes[0], |_| self.one_of(&fits));
             let range = match self.rng.random_range(0..100) {
                 0..45 => whole,
