@@ -38,13 +38,13 @@ pub const FORMATS: &[Builtin] = &[
     AMD_IOMMU.format("amd_iommu_v1"),
     ARM32.format("arm_lpae"),
     ARM32.format("armv7_short"),
-    LOONGARCH.format("loongarch64"),
-    POWER.format("power_radix_4k"),
-    POWER.format("power_radix_64k"),
     DART.format("dart1_4k"),
     DART.format("dart1_16k"),
     DART.format("dart2_16k"),
     DART.format("dart2_16k_t8110"),
+    LOONGARCH.format("loongarch64"),
+    POWER.format("power_radix_4k"),
+    POWER.format("power_radix_64k"),
     RISCV.format("riscv_sv32"),
     RISCV.format("riscv_sv39"),
     RISCV.format("riscv_sv48"),
@@ -63,9 +63,9 @@ pub const FORMATS: &[Builtin] = &[
 const AARCH64: File = File { name: "aarch64.ptf", text: include_str!("../aarch64.ptf") };
 const AMD_IOMMU: File = File { name: "amd_iommu.ptf", text: include_str!("../amd_iommu.ptf") };
 const ARM32: File = File { name: "arm32.ptf", text: include_str!("../arm32.ptf") };
+const DART: File = File { name: "dart.ptf", text: include_str!("../dart.ptf") };
 const LOONGARCH: File = File { name: "loongarch.ptf", text: include_str!("../loongarch.ptf") };
 const POWER: File = File { name: "power.ptf", text: include_str!("../power.ptf") };
-const DART: File = File { name: "dart.ptf", text: include_str!("../dart.ptf") };
 const RISCV: File = File { name: "riscv.ptf", text: include_str!("../riscv.ptf") };
 const S390X: File = File { name: "s390x.ptf", text: include_str!("../s390x.ptf") };
 const X86_64: File = File { name: "x86_64.ptf", text: include_str!("../x86_64.ptf") };

@@ -12,6 +12,7 @@ pub mod facts;
 pub mod levels;
 pub mod machine;
 pub mod operations;
+pub mod skips;
 pub mod words;
 
 pub use cases::{Case, Decided};

@@ -14,6 +14,7 @@ use rand::{Rng, RngExt, SeedableRng};
 
 use crate::encodings::name_of;
 use crate::levels::{EachLevel, each_level, shapes, stored};
+use crate::skips::skipping;
 
 /// Where the tables stand.
 const BASE: u64 = 0x80_0000;
@@ -93,30 +94,15 @@ impl<F: Format, R: Rng> EachLevel<F> for Fill<'_, '_, F, R> {
     }
 }
 
-/// Words of level `L` that point to the tables of levels further down than the next one, where a field names the level.
+/// Words of level `L` that point to the tables of levels further down than the next one: the first of `tables` are those of
+/// the level below the next.
 fn further<L: Level>(f: L::Format, model: &model::Format, tables: &[Vec<u64>]) -> Vec<<L::Format as Format>::Word> {
-    let number_of = |level: usize| u32::from(L::NUMBER) - model.levels[level].number;
-    let mut words = Vec::new();
-    for layout in model.layouts.iter().filter(|layout| layout.kind == model::LayoutKind::Table) {
-        let Some(named) = &layout.child_field else { continue };
-        let field = layout.fields.iter().find(|field| field.name == named.field).expect("the layout has the field");
-        let mask = field.pieces.iter().fold(0, |mask, piece| mask | ((1 << piece.bits) - 1) << piece.word_low);
-        for (value, &level) in
-            named.levels.iter().filter(|(_, level)| model.levels[**level].number < u32::from(L::NUMBER))
-        {
-            let below = usize::try_from(number_of(level)).expect("few levels");
-            for &address in below.checked_sub(2).and_then(|skipped| tables.get(skipped)).into_iter().flatten() {
-                let bits = field.pieces.iter().fold(0, |bits, piece| {
-                    bits | (value >> piece.value_low & ((1 << piece.bits) - 1)) << piece.word_low
-                });
-                let direct: u64 = L::table(f, address).into();
-                let bits = if field.inverted { bits ^ mask } else { bits };
-                let word = u128::from(direct) & !mask | bits;
-                words.push(<L::Format as Format>::Word::truncate(u64::try_from(word).expect("a word")));
-            }
-        }
-    }
-    words
+    let of_level = |(below, tables): (u8, &Vec<u64>)| {
+        let child = L::NUMBER.checked_sub(below)?;
+        let words = tables.iter().filter_map(|address| skipping::<L>(f, model, child, *address));
+        Some(words.collect::<Vec<_>>())
+    };
+    (2..).zip(tables).filter_map(of_level).flatten().collect()
 }
 
 /// A word for a table of level `L`.
@@ -170,7 +156,7 @@ fn positions<F: Format>(f: F) -> u64 {
 }
 
 /// Compares what the reference says with what emitted code says.
-fn judge<F: Format>(
+pub(crate) fn judge<F: Format>(
     model: &model::Format,
     expected: &walk::Walk,
     va: u64,

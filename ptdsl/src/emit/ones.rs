@@ -8,7 +8,7 @@ use super::expr::Expr;
 use super::plan::{Leaf, Plan};
 use super::scatter;
 use super::words;
-use crate::model::Piece;
+use crate::model::{Bits, Piece};
 
 /// lg2 of the bytes that the leaf word `w` translates.
 pub(crate) fn size_lg2(plan: &Plan<'_>, leaf: Leaf<'_>) -> Expr {
@@ -29,6 +29,23 @@ pub(crate) fn output(plan: &Plan<'_>, leaf: Leaf<'_>) -> Expr {
 pub(crate) fn pattern(plan: &Plan<'_>, leaf: Leaf<'_>) -> Expr {
     let ones = call(plan, "ones_below", vec![Expr::var("lg2"), lowest(leaf)]);
     plan.narrow(scatter::scatter(&ones, &leaf.layout.output, true))
+}
+
+/// Whether the ones and the zero above them stand side by side, and nothing decided at run time takes one of them out.
+pub(crate) fn is_whole(leaf: Leaf<'_>) -> bool {
+    let layout = leaf.layout;
+    let stored = scatter::value_bits(&layout.output);
+    let lowest = stored.trailing_zeros();
+    let count = leaf.most_lg2 - lowest.min(leaf.most_lg2);
+    let word = layout.output.iter().find(|piece| piece.value_low == lowest);
+    let moving = |at: &Bits| match at {
+        Bits::Fixed(at) => (*at, *at),
+        Bits::Runtime { least, most, .. } => (*least, *most),
+    };
+    let Some(word) = word.filter(|piece| piece.bits >= count) else { return false };
+    let taken = word.word_low..word.word_low + count;
+    let mut fields = layout.fields.iter().filter_map(|field| field.at.as_ref()).map(moving);
+    fields.all(|(least, most)| most < taken.start || least >= taken.end)
 }
 
 /// Where a leaf word keeps its OA: the bits that its size can't take.

@@ -2,6 +2,7 @@
 
 use super::Options;
 use super::leaf::group_bits;
+use super::ones;
 use super::plan::{Plan, attribute_of, of_kind};
 use crate::binding::Family;
 use crate::diagnostic::{Code, Diagnostic};
@@ -135,6 +136,9 @@ impl Found<'_> {
                 let format = plan.format(member);
                 let leaves = plan.leaves(format, place);
                 for leaf in &leaves {
+                    if leaf.in_ones() && !ones::is_whole(*leaf) {
+                        self.add("a size written around another field", &leaf.layout.name, leaf.layout.line);
+                    }
                     if leaf.layout.hardware != leaves[0].layout.hardware {
                         let what = "bits of the machine that move with the length of a run";
                         self.add(what, &leaf.layout.name, leaf.layout.line);
