@@ -85,9 +85,9 @@ impl Processor for Power {
                 // Book III, "Storage Protection", EAA: whoever may write may read. The format refuses such words.
                 return Some("leaves to be written and not to be read");
             }
-            // Processor user's manuals, "Supported Radix Tree Configurations and Resulting Page Sizes": no pages of 512 GiB;
-            // book III, "Radix Tree Translation": low bits of the page number are zero. QEMU 7.2 checks neither.
-            return Some("leaves of 512 GiB, or not aligned");
+            // Processor user's manuals, "Supported Radix Tree Configurations and Resulting Page Sizes": no pages of 512 GiB.
+            // Book III, "Radix Tree Translation": low bits of the page number are zero. QEMU 7.2 checks neither.
+            return Some(if word.level == 3 { "leaves of 512 GiB" } else { "leaves that are not aligned" });
         }
         let (size, right) = (word.bits & SIZE, if word.level == 1 { self.lowest_lg2 } else { 9 });
         if word.level == 0 {

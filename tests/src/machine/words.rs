@@ -189,7 +189,8 @@ impl<F: Format> EachLevel<F> for Fill<'_, '_, F::Word> {
         for &table in &self.tables[self.next] {
             for slot in 0..1_u64 << L::index_bits(f) {
                 let address = table + slot * word_bytes::<F::Word>();
-                if read(f, self.arena, address) == Some(L::empty(f).into()) {
+                // The root also has what the machine's own program needs.
+                if self.next > 0 || read(f, self.arena, address) == Some(L::empty(f).into()) {
                     let word = self.word::<L>(f);
                     write(f, self.arena, address, word);
                 }
