@@ -21,7 +21,7 @@ pub struct Builtin {
 }
 
 /// All format files, in the order of their names.
-pub const FILES: &[File] = &[AARCH64, AMD_IOMMU, ARM32, DART, LOONGARCH, POWER, RISCV, S390X, X86_64];
+pub const FILES: &[File] = &[AARCH64, AMD_IOMMU, ARM32, DART, EPT, LOONGARCH, POWER, RISCV, S390X, VTD, X86, X86_64];
 
 /// All formats, in the order of the files and of the descriptions in them. What a file calls a `base` is not listed.
 pub const FORMATS: &[Builtin] = &[
@@ -42,6 +42,8 @@ pub const FORMATS: &[Builtin] = &[
     DART.format("dart1_16k"),
     DART.format("dart2_16k"),
     DART.format("dart2_16k_t8110"),
+    EPT.format("ept_4level"),
+    EPT.format("ept_5level"),
     LOONGARCH.format("loongarch64"),
     POWER.format("power_radix_4k"),
     POWER.format("power_radix_64k"),
@@ -55,19 +57,33 @@ pub const FORMATS: &[Builtin] = &[
     RISCV.format("riscv_sv48x4"),
     RISCV.format("riscv_sv57x4"),
     S390X.format("s390x"),
+    VTD.format("vtd_second_stage_3level"),
+    VTD.format("vtd_second_stage_4level"),
+    VTD.format("vtd_second_stage_5level"),
+    VTD.format("vtd_first_stage_4level"),
+    VTD.format("vtd_first_stage_5level"),
+    X86.format("x86_2level"),
     X86_64.format("x86_64_4level"),
     X86_64.format("x86_64_5level"),
     X86_64.format("x86_64"),
+    X86_64.format("x86_pae"),
+    X86_64.format("npt_4level"),
+    X86_64.format("npt_5level"),
+    X86_64.format("amd_iommu_v2_4level"),
+    X86_64.format("amd_iommu_v2_5level"),
 ];
 
 const AARCH64: File = File { name: "aarch64.ptf", text: include_str!("../aarch64.ptf") };
 const AMD_IOMMU: File = File { name: "amd_iommu.ptf", text: include_str!("../amd_iommu.ptf") };
 const ARM32: File = File { name: "arm32.ptf", text: include_str!("../arm32.ptf") };
 const DART: File = File { name: "dart.ptf", text: include_str!("../dart.ptf") };
+const EPT: File = File { name: "ept.ptf", text: include_str!("../ept.ptf") };
 const LOONGARCH: File = File { name: "loongarch.ptf", text: include_str!("../loongarch.ptf") };
 const POWER: File = File { name: "power.ptf", text: include_str!("../power.ptf") };
 const RISCV: File = File { name: "riscv.ptf", text: include_str!("../riscv.ptf") };
 const S390X: File = File { name: "s390x.ptf", text: include_str!("../s390x.ptf") };
+const VTD: File = File { name: "vtd.ptf", text: include_str!("../vtd.ptf") };
+const X86: File = File { name: "x86.ptf", text: include_str!("../x86.ptf") };
 const X86_64: File = File { name: "x86_64.ptf", text: include_str!("../x86_64.ptf") };
 
 /// The format of this name.
