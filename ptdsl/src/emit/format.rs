@@ -196,7 +196,7 @@ fn implementation(plan: &Plan<'_>, common: &TokenStream) -> TokenStream {
     let big_endian = merged(&|format| Expr::Bool(format.levels.iter().any(|level| level.endian == Endian::Big)));
     let canonical = merged(&|format| is_canonical(&format.ranges[plan.family.range]));
     let extended = merged(&|format| extend(&format.ranges[plan.family.range]));
-    let last = on_self(plan.merged(|format| output_last(plan, format)));
+    let last = on_self(last_of(plan, &|format| output_bits(plan, format)));
     let mut methods = TokenStream::new();
     if big_endian != Expr::Bool(false) {
         methods.extend(simple("big_endian", &[itself()], &quote!(bool), &big_endian));
@@ -204,7 +204,7 @@ fn implementation(plan: &Plan<'_>, common: &TokenStream) -> TokenStream {
     methods.extend(simple("is_canonical", &[itself(), ("va", quote!(u64))], &quote!(bool), &canonical));
     methods.extend(simple("extend", &[itself(), ("position", quote!(u64))], &quote!(u64), &extended));
     methods.extend(simple("output_last", &[itself()], &quote!(u64), &last));
-    let tables = on_self(plan.merged(|format| table_last(plan, format)));
+    let tables = on_self(last_of(plan, &|format| table_bits(plan, format)));
     if tables != last {
         methods.extend(simple("table_last", &[itself()], &quote!(u64), &tables));
     }
@@ -304,26 +304,39 @@ fn extend(range: &crate::model::Range) -> Expr {
     }
 }
 
-/// The highest OA: below the width, and below every bit of the address that means something else.
-fn output_last<'a>(plan: &Plan<'a>, format: &'a Format) -> Expr {
+/// The last address of as many bits as `bits` says of each model. Where that is not known before, the number is chosen and
+/// not the address: a choice between two numbers takes no jump.
+fn last_of<'a>(plan: &Plan<'a>, bits: &dyn Fn(&'a Format) -> Expr) -> Expr {
+    let last = |bits: Expr| match bits {
+        Expr::Number(bits) => Expr::Bits(ones(u32::try_from(bits).unwrap_or(64).min(64))),
+        bits => Expr::Bits(0).bit_not().shl(bits).bit_not(),
+    };
+    if plan.formats().all(|format| matches!(bits(format), Expr::Number(_))) {
+        return plan.merged(|format| last(bits(format)));
+    }
+    last(plan.merged(bits))
+}
+
+/// How many bits OA have: below the width, and below every bit of the address that means something else.
+fn output_bits<'a>(plan: &Plan<'a>, format: &'a Format) -> Expr {
     let places = 0..format.levels.len();
     let leaves = places.flat_map(|place| plan.leaves(format, place));
     let stores = leaves.map(|leaf| (leaf.layout, leaf.layout.output.as_slice(), &leaf.layout.output_width));
-    last(&format.output, stores)
+    least(&format.output, stores)
 }
 
-/// The highest address of a table, likewise.
-fn table_last<'a>(plan: &Plan<'a>, format: &'a Format) -> Expr {
+/// How many bits addresses of tables have, likewise.
+fn table_bits<'a>(plan: &Plan<'a>, format: &'a Format) -> Expr {
     let tables = (0..format.levels.len()).filter_map(|place| plan.table(format, place));
     let stores = tables.filter_map(|(_, layout)| {
         let child = layout.children.first()?;
         Some((layout, child.address.as_slice(), &child.width))
     });
-    last(&format.output, stores)
+    least(&format.output, stores)
 }
 
-/// The last address that is below `width` and that all layouts can store.
-fn last<'a>(width_of_all: &Bits, stores: impl Iterator<Item = (&'a Layout, &'a [Piece], &'a Bits)>) -> Expr {
+/// How many bits an address has that is below `width` and that all layouts can store.
+fn least<'a>(width_of_all: &Bits, stores: impl Iterator<Item = (&'a Layout, &'a [Piece], &'a Bits)>) -> Expr {
     let mut limits = vec![width(width_of_all)];
     for (layout, pieces, reach) in stores {
         for field in layout.fields.iter().filter(|field| moving_bit(field).is_some()) {
@@ -349,10 +362,7 @@ fn last<'a>(width_of_all: &Bits, stores: impl Iterator<Item = (&'a Layout, &'a [
             _ => Expr::choose(limit.clone().le(least.clone()), limit, least),
         };
     }
-    match least {
-        Expr::Number(bits) => Expr::Bits(ones(u32::try_from(bits).unwrap_or(64).min(64))),
-        bits => Expr::Bits(0).bit_not().shl(bits).bit_not(),
-    }
+    least
 }
 
 /// The tokens of a way.
