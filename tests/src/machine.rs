@@ -46,4 +46,4 @@ pub use riscv::RiscV;
 pub use s390x::S390x;
 pub use tally::Tally;
 pub use words::judge_words;
-pub use x86_64::X86_64;
+pub use x86_64::{Nested, X86, X86_64};

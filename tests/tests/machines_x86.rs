@@ -4,7 +4,7 @@
 //! how many disagreed. `PTGEN_SEED=n` repeats a run, `PTGEN_BLESS=1` records how many there were.
 
 use ptgen_machines::{Features, Machine, X86_64Features, machines_for_tests, names};
-use ptgen_tests::machine::{Reference, Subject, X86_64, judge_all};
+use ptgen_tests::machine::{Nested, Reference, Subject, X86, X86_64, judge_all};
 
 /// Four levels.
 #[ptgen::pagetable(
@@ -21,6 +21,22 @@ mod x86_64_5level {}
 /// Four or five.
 #[ptgen::pagetable(format = "x86_64", features(gigabyte_pages = on), parameters(bits = runtime, width = runtime))]
 mod x86_64_either {}
+
+#[ptgen::pagetable(format = "x86_pae", features(no_execute = runtime), parameters(width = runtime))]
+mod x86_pae {}
+
+#[ptgen::pagetable(format = "x86_2level", features(large_pages = runtime, pse36 = runtime), parameters(width = runtime))]
+mod x86_2level {}
+
+#[ptgen::pagetable(
+    format = "npt_4level",
+    features(gigabyte_pages = runtime, no_execute = runtime),
+    parameters(width = runtime)
+)]
+mod npt_4level {}
+
+#[ptgen::pagetable(format = "npt_5level", parameters(width = runtime))]
+mod npt_5level {}
 
 #[test]
 fn x86_64_of_four_levels_on_the_processor() {
@@ -71,6 +87,81 @@ fn x86_64_of_either_depth() {
             };
             judge_all::<x86_64_either::PageTable, _>(&subject, machine.as_ref());
         }
+    }
+}
+
+#[test]
+fn x86_of_three_levels() {
+    for machine in machines_for_tests(&[names::QEMU_X86_GUESTS]) {
+        let width = u32::from(x86_64(machine.as_ref()).oa_bits);
+        for no_execute in [true, false] {
+            let subject = Subject {
+                name: format!("x86_pae{}", if no_execute { "" } else { ", plain" }),
+                format: x86_pae::Format::new(no_execute, width).expect("the machine's width is one"),
+                processor: X86 { pae: true, large_pages: false, no_execute },
+                reference: Reference::new(
+                    "x86_pae",
+                    &[("no_execute", no_execute)],
+                    &[("width", u64::from(width))],
+                    None,
+                ),
+            };
+            judge_all::<x86_pae::PageTable, _>(&subject, machine.as_ref());
+        }
+    }
+}
+
+#[test]
+fn x86_of_two_levels() {
+    for machine in machines_for_tests(&[names::QEMU_X86_GUESTS]) {
+        let width = u32::from(x86_64(machine.as_ref()).oa_bits).min(40);
+        for large in [true, false] {
+            let subject = Subject {
+                name: format!("x86_2level{}", if large { "" } else { ", plain" }),
+                format: x86_2level::Format::new(large, large, width).expect("the machine's width is one"),
+                processor: X86 { pae: false, large_pages: large, no_execute: false },
+                reference: Reference::new(
+                    "x86_2level",
+                    &[("large_pages", large), ("pse36", large)],
+                    &[("width", u64::from(width))],
+                    None,
+                ),
+            };
+            judge_all::<x86_2level::PageTable, _>(&subject, machine.as_ref());
+        }
+    }
+}
+
+#[test]
+fn nested_tables_of_four_levels() {
+    for machine in machines_for_tests(&[names::QEMU_X86_NESTED]) {
+        let features = x86_64(machine.as_ref());
+        let (width, gigabyte_pages) = (u32::from(features.oa_bits), features.gigabyte_pages);
+        for no_execute in [true, false] {
+            let decided = [("gigabyte_pages", gigabyte_pages), ("no_execute", no_execute)];
+            let subject = Subject {
+                name: format!("npt_4level{}", if no_execute { "" } else { ", plain" }),
+                format: npt_4level::Format::new(gigabyte_pages, no_execute, width).expect("the width is one"),
+                processor: Nested { five_levels: false, no_execute, address_bits: features.oa_bits },
+                reference: Reference::new("npt_4level", &decided, &[("width", u64::from(width))], None),
+            };
+            judge_all::<npt_4level::PageTable, _>(&subject, machine.as_ref());
+        }
+    }
+}
+
+#[test]
+fn nested_tables_of_five_levels() {
+    for machine in machines_for_tests(&[names::QEMU_X86_NESTED]) {
+        let features = x86_64(machine.as_ref());
+        let width = u32::from(features.oa_bits);
+        let subject = Subject {
+            name: "npt_5level".to_owned(),
+            format: npt_5level::Format::new(width).expect("the machine's width is one"),
+            processor: Nested { five_levels: true, no_execute: true, address_bits: features.oa_bits },
+            reference: Reference::new("npt_5level", &[], &[("width", u64::from(width))], None),
+        };
+        judge_all::<npt_5level::PageTable, _>(&subject, machine.as_ref());
     }
 }
 

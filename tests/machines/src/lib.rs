@@ -59,6 +59,8 @@
 //! |---|---|---|
 //! | KVM x86-64 | `/dev/kvm` | 4 levels, 5 where the host offers them |
 //! | QEMU x86-64 | `qemu-system-x86_64` (Debian package `qemu-system-x86`) | 4 and 5 levels, 1 GiB pages, protection keys |
+//! | QEMU x86 guests | `qemu-system-x86_64` | PAE and two levels, in guests of a hypervisor of ours |
+//! | QEMU x86 nested | `qemu-system-x86_64` | nested paging, 4 and 5 levels, under guests of the same hypervisor |
 //! | QEMU RISC-V | `qemu-system-riscv64` (`qemu-system-misc`) | Sv39, Sv48, Sv57, Svnapot, Svpbmt |
 //! | QEMU AArch64 | `qemu-system-aarch64` (`qemu-system-arm`) | stage 1, all granules, LPA2 |
 //! | QEMU AArch32 | `qemu-system-aarch64` (`qemu-system-arm`) | short and long descriptors, 31 or 32 bits |
@@ -100,7 +102,7 @@ pub use image::Image;
 pub use iommu::{Invalidation, Session};
 pub use machine::{Available, Machine, Missing, Reserved, Rights, available, available_of, machines_for_tests, names};
 pub use mmu::{
-    AArch64Mmu, AArch64Stage2Mmu, AmdViMmu, Arm32Descriptors, Arm32Mmu, Granule, Half, Mmu, PowerMmu, Quadrant,
-    RiscVMmu, RiscVMode, S390xMmu, VtDMmu, X86_64Mmu,
+    AArch64Mmu, AArch64Stage2Mmu, AmdViMmu, Arm32Descriptors, Arm32Mmu, Granule, Half, Mmu, NestedMmu, PowerMmu,
+    Quadrant, RiscVMmu, RiscVMode, S390xMmu, VtDMmu, X86_64Mmu, X86Mmu,
 };
 pub use probe::{Access, Fault, FaultKind, Outcome, Probe};

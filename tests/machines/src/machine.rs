@@ -10,7 +10,7 @@ use crate::iommu::{QemuIommu, Session};
 use crate::power::QemuPower;
 use crate::riscv::QemuRiscV;
 use crate::s390x::QemuS390x;
-use crate::x86_64::{Kvm, QemuX86_64};
+use crate::x86_64::{Kvm, QemuGuests, QemuX86_64};
 use crate::{Access, Features, Image, MachineError, Mmu, Outcome, Probe};
 
 /// Something with an MMU that walks tables.
@@ -156,6 +156,10 @@ pub mod names {
     pub const KVM_X86_64: &str = "KVM x86-64";
     /// QEMU's emulation of x86-64.
     pub const QEMU_X86_64: &str = "QEMU x86-64";
+    /// QEMU's emulation of 32-bit x86, as guests of a hypervisor.
+    pub const QEMU_X86_GUESTS: &str = "QEMU x86 guests";
+    /// QEMU's emulation of nested paging.
+    pub const QEMU_X86_NESTED: &str = "QEMU x86 nested";
     /// QEMU's emulation of RISC-V.
     pub const QEMU_RISC_V: &str = "QEMU RISC-V";
     /// QEMU's emulation of AArch64.
@@ -173,9 +177,11 @@ pub mod names {
     /// QEMU's emulation of s390x.
     pub const QEMU_S390X: &str = "QEMU s390x";
     /// All of them.
-    pub const ALL: [&str; 10] = [
+    pub const ALL: [&str; 12] = [
         KVM_X86_64,
         QEMU_X86_64,
+        QEMU_X86_GUESTS,
+        QEMU_X86_NESTED,
         QEMU_RISC_V,
         QEMU_AARCH64,
         QEMU_ARM32,
@@ -190,9 +196,11 @@ pub mod names {
 type Find = fn() -> Result<Box<dyn Machine>, Missing>;
 
 /// How to find each machine.
-const FINDERS: [(&str, Find); 10] = [
+const FINDERS: [(&str, Find); 12] = [
     (names::KVM_X86_64, || Ok(Box::new(Kvm::find()?))),
     (names::QEMU_X86_64, || Ok(Box::new(QemuX86_64::find()?))),
+    (names::QEMU_X86_GUESTS, || Ok(Box::new(QemuGuests::find_protected()?))),
+    (names::QEMU_X86_NESTED, || Ok(Box::new(QemuGuests::find_nested()?))),
     (names::QEMU_RISC_V, || Ok(Box::new(QemuRiscV::find()?))),
     (names::QEMU_AARCH64, || Ok(Box::new(QemuAArch64::find()?))),
     (names::QEMU_ARM32, || Ok(Box::new(QemuArm32::find()?))),

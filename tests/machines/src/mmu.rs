@@ -5,6 +5,10 @@
 pub enum Mmu {
     /// An x86-64 processor in long mode.
     X86_64(X86_64Mmu),
+    /// An x86 processor in protected mode, 32 bits.
+    X86(X86Mmu),
+    /// Nested paging of an x86-64 processor.
+    Nested(NestedMmu),
     /// A RISC-V hart.
     RiscV(RiscVMmu),
     /// Stage 1 of the EL1&0 regime of an AArch64 processor, or of an SMMUv3.
@@ -28,6 +32,8 @@ impl Mmu {
     pub fn root(&self) -> u64 {
         match self {
             Self::X86_64(mmu) => mmu.root,
+            Self::X86(mmu) => mmu.root,
+            Self::Nested(mmu) => mmu.root,
             Self::RiscV(mmu) => mmu.root,
             Self::AArch64(mmu) => mmu.root,
             Self::AArch64Stage2(mmu) => mmu.root,
@@ -43,6 +49,18 @@ impl Mmu {
 impl From<X86_64Mmu> for Mmu {
     fn from(mmu: X86_64Mmu) -> Self {
         Self::X86_64(mmu)
+    }
+}
+
+impl From<X86Mmu> for Mmu {
+    fn from(mmu: X86Mmu) -> Self {
+        Self::X86(mmu)
+    }
+}
+
+impl From<NestedMmu> for Mmu {
+    fn from(mmu: NestedMmu) -> Self {
+        Self::Nested(mmu)
     }
 }
 
@@ -131,6 +149,44 @@ impl X86_64Mmu {
     pub fn five_levels(root: u64) -> Self {
         Self { five_levels: true, ..Self::four_levels(root) }
     }
+}
+
+/// Control registers of x86 in protected mode (Intel SDM vol. 3A, 5.1.1 "Four Paging Modes").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct X86Mmu {
+    /// Physical address of the root table (`CR3`), in the lowest 4 GiB.
+    pub root: u64,
+    /// Three levels with entries of 64 bits (`CR4.PAE`), and not two with entries of 32.
+    pub pae: bool,
+    /// `CR4.PSE`: pages of 4 MiB, with two levels.
+    pub large_pages: bool,
+    /// `EFER.NXE`, with three levels: bit 63 forbids fetches; otherwise it is reserved.
+    pub no_execute: bool,
+    /// `CR0.WP`: read-only pages bind the supervisor, too.
+    pub write_protect: bool,
+}
+
+impl X86Mmu {
+    /// Two levels at `root`, pages of 4 MiB, write-protect on.
+    pub fn two_levels(root: u64) -> Self {
+        Self { root, pae: false, large_pages: true, no_execute: false, write_protect: true }
+    }
+
+    /// Three levels at `root`; no-execute and write-protect on.
+    pub fn pae(root: u64) -> Self {
+        Self { pae: true, no_execute: true, ..Self::two_levels(root) }
+    }
+}
+
+/// Nested paging of AMD's processors: what a hypervisor has set when it runs a guest (AMD APM vol. 2, "Nested Paging").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NestedMmu {
+    /// Physical address of the root table (`nCR3`).
+    pub root: u64,
+    /// Five levels and not four (`CR4.LA57` of the hypervisor).
+    pub five_levels: bool,
+    /// `EFER.NXE` of the hypervisor: bit 63 forbids fetches; otherwise it is reserved.
+    pub no_execute: bool,
 }
 
 /// The translation mode of RISC-V (`satp.MODE`; Privileged Architecture, "Supervisor Address Translation and

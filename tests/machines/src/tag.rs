@@ -5,7 +5,7 @@
 //! architecture, at an offset of its own, so that one block serves every machine.
 
 use dynasmrt::{DynasmApi, VecAssembler, dynasm};
-use dynasmrt::{aarch64::Aarch64Relocation, riscv::RiscvRelocation, x64::X64Relocation};
+use dynasmrt::{aarch64::Aarch64Relocation, riscv::RiscvRelocation, x64::X64Relocation, x86::X86Relocation};
 
 /// Bytes of a frame.
 pub(crate) const FRAME: u64 = 4096;
@@ -30,8 +30,10 @@ pub(crate) const ARM32_CODE: u64 = 84;
 pub(crate) const S390X_CODE: u64 = 96;
 /// Offset of the instructions of POWER.
 pub(crate) const POWER_CODE: u64 = 112;
+/// Offset of the instructions of 32-bit x86.
+pub(crate) const X86_CODE: u64 = 208;
 /// Bytes of a tag block.
-const BYTES: usize = 136;
+const BYTES: usize = 224;
 
 /// The frame that contains `address`.
 pub(crate) const fn frame(address: u64) -> u64 {
@@ -48,6 +50,7 @@ pub(crate) fn block(frame: u64) -> [u8; BYTES] {
     put(ADDRESS, &frame.to_le_bytes());
     put(CHECK_WORD, &(frame ^ CHECK).to_le_bytes());
     put(X86_64_CODE, &x86_64_code(frame));
+    put(X86_CODE, &x86_code(frame));
     put(RISCV_CODE, &riscv_code(frame));
     put(AARCH64_CODE, &aarch64_code(frame));
     put(ARM32_CODE, &arm32_code(frame));
@@ -63,6 +66,18 @@ fn x86_64_code(frame: u64) -> Vec<u8> {
         ; .arch x64
         ; mov rax, QWORD frame.cast_signed()
         ; jmp rbp
+    );
+    ops.finalize().expect("no label is used")
+}
+
+/// Loads the address of the frame into `eax` and `ecx` and goes to where `ebp` points.
+fn x86_code(frame: u64) -> Vec<u8> {
+    let mut ops = VecAssembler::<X86Relocation>::new(0);
+    dynasm!(ops
+        ; .arch x86
+        ; mov eax, (frame as u32).cast_signed()
+        ; mov ecx, ((frame >> 32) as u32).cast_signed()
+        ; jmp ebp
     );
     ops.finalize().expect("no label is used")
 }

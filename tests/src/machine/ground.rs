@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ptgen::{Arena, Format, Word};
+use ptgen::{Arena, Format, PageTable, VaRange, Word};
 use ptgen_machines::{Access, Image, Machine};
 
 use super::memory::{raw, word_bytes, write_raw};
@@ -28,6 +28,8 @@ pub(super) struct Ground {
     nothing: Option<u64>,
     /// The last OA that the format and the machine have.
     pub(super) last_oa: u64,
+    /// The last VA that the machine can be asked about.
+    va_last: u64,
 }
 
 impl Ground {
@@ -42,7 +44,14 @@ impl Ground {
             beyond: machine.reaches_any_oa_from(),
             nothing: processor.nothing_from(),
             last_oa: f.output_last().min(processor.last_oa()),
+            va_last: processor.va_last(),
         }
+    }
+
+    /// The VA that tables translate, as far as the machine can be asked about them.
+    pub(super) fn ranges<P: PageTable>(&self, table: &P) -> Vec<VaRange> {
+        let ranges = table.ranges().filter(|range| range.start().get() <= self.va_last);
+        ranges.map(|range| VaRange::inclusive(range.start(), range.last().get().min(self.va_last))).collect()
     }
 
     /// Words for an [`Arena`] that has the tables.

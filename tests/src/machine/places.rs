@@ -67,7 +67,7 @@ impl Places {
         let mut in_memory = by_size.clone();
         in_memory.iter_mut().for_each(|leaves| leaves.retain(|leaf| pages_in(leaf, ground).is_some()));
         in_memory.retain(|leaves| !leaves.is_empty());
-        let ranges = ranges.iter().map(|range| (range.start().get(), range.last().get())).collect();
+        let ranges = ground.ranges(table).iter().map(|range| (range.start().get(), range.last().get())).collect();
         Self { by_size, in_memory, ranges, ground: ground.clone(), untranslated_bits }
     }
 

@@ -77,6 +77,11 @@ pub trait Processor {
     /// are translated.
     fn untranslated_bits(&self) -> u64;
 
+    /// The last VA that the machine can be asked about.
+    fn va_last(&self) -> u64 {
+        u64::MAX
+    }
+
     /// Whether an access to `va` is up to these tables, be it translated or not.
     fn concerns(&self, va: u64) -> bool {
         let _ = va;
@@ -153,5 +158,12 @@ pub trait Processor {
     fn uncertain(&self, word: &Word) -> Option<&'static str> {
         let _ = word;
         None
+    }
+
+    /// Whether the machine goes on behind this word, which the format forbids, and refuses the access only in the end, for
+    /// whatever reason there is then.
+    fn overlooks(&self, word: &Word) -> bool {
+        let _ = word;
+        false
     }
 }

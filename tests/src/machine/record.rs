@@ -119,7 +119,7 @@ where
 }
 
 /// Where tables are, by the number of their level.
-fn tables<P>(table: &P, arena: &Arena<'_, WordOf<P>>) -> BTreeMap<u8, Vec<u64>>
+pub(super) fn tables<P>(table: &P, arena: &Arena<'_, WordOf<P>>) -> BTreeMap<u8, Vec<u64>>
 where
     P: PageTable,
 {

@@ -7,6 +7,8 @@ use ptdsl::model::{Endian, Format};
 use ptdsl::walk::{self, Walk};
 use ptgen::Attributes;
 
+use super::processor::Word;
+
 /// The model of a format, as fully bound as the tables that machines walk.
 #[derive(Clone, Debug)]
 pub struct Reference {
@@ -71,8 +73,19 @@ impl Reference {
         walk::translate(&self.model, self.range, &words, root, va)
     }
 
+    /// The words that the reference walker sees on the way of `va`.
+    pub(super) fn words(&self, walk: &Walk) -> Vec<Word> {
+        let word = |step: &walk::Step| Word {
+            level: self.number(step.level),
+            bits: u64::try_from(step.word).expect("words have 64 bits"),
+            is_reserved: matches!(step.class, walk::Class::Reserved { .. }),
+            is_table: matches!(step.class, walk::Class::Table { .. }),
+        };
+        walk.path.iter().map(word).collect()
+    }
+
     /// The number of a level.
-    pub(super) fn number(&self, level: usize) -> u8 {
+    fn number(&self, level: usize) -> u8 {
         u8::try_from(self.model.levels[level].number).expect("there are few levels")
     }
 

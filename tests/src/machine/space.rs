@@ -69,9 +69,11 @@ where
         type A<P> = <<P as PageTable>::Format as Format>::Attributes;
         let rights = reserved.rights;
         let mut attributes = A::<P>::kernel_data();
+        // A format without the right leaves nothing to forbid.
         let mut set = |name: &str, value: bool| {
-            let index = A::<P>::FIELDS.iter().position(|info| info.name == name).expect("such formats have rights");
-            attributes.set(index, u64::from(value));
+            if let Some(index) = A::<P>::index(name) {
+                attributes.set(index, u64::from(value));
+            }
         };
         set("write", rights.write());
         set("user", rights.user());
@@ -170,7 +172,7 @@ where
 
     /// A VA for leaves of `2^lg2` bytes: at a boundary, near something, or anywhere.
     fn place(&self, lg2: u32, rng: &mut StdRng) -> u64 {
-        let ranges: Vec<VaRange> = self.table.ranges().collect();
+        let ranges = self.ground.ranges(&self.table);
         let range = one_of(rng, &ranges);
         let (first, last) = (range.start().get(), range.last().get());
         let few = |rng: &mut StdRng| rng.random_range(0..4_u64) << lg2;
@@ -213,7 +215,8 @@ where
         let bytes = (rng.random_range(1..=MOST_UNITS) << lg2) + odd;
         let bytes = bytes.min(MOST_LEAVES << leaf);
         let bytes = bytes.min((self.ground.last_oa - oa).saturating_add(1));
-        let range = self.table.ranges().find(|range| range.contains(va)).expect("places are in ranges");
+        let ranges = self.ground.ranges(&self.table);
+        let range = ranges.iter().find(|range| range.contains(va)).expect("places are in ranges");
         va.saturating_add(bytes - 1).min(range.last().get())
     }
 

@@ -13,8 +13,9 @@ use super::attempt::{Attempt, accesses, expect, is_fair, run};
 use super::ground::Ground;
 use super::judge::Subject;
 use super::memory::{WordOf, read, word_bytes, write};
-use super::processor::{self, Processor};
+use super::processor::Processor;
 use super::random::{attributes, chance, one_of, rng};
+use super::record::tables;
 use super::space::{Space, low};
 use super::tally::Tally;
 use crate::levels::{EachLevel, each_level, shapes};
@@ -50,7 +51,7 @@ where
         let fields = subject.reference.fields::<<P::Format as Format>::Attributes>();
         let space = Space::<P>::new(subject.format, fields.clone(), &arena, &ground, machine.reserved());
         let root = space.table.root().get();
-        fill(subject.format, &arena, root, &ground, &fields, &mut rng);
+        fill(&space.table, &arena, &ground, &fields, &mut rng);
         ground.copy(&arena, &image);
         let attempts = attempts(&space.table, &arena, subject, machine, &ground, &mut rng, &mut tally);
         run(subject, machine, &mut image, root, &attempts, &mut tally);
@@ -76,7 +77,7 @@ where
     R: Processor,
 {
     let root = table.root().get();
-    let ranges: Vec<_> = table.ranges().map(|range| (range.start().get(), range.last().get())).collect();
+    let ranges: Vec<_> = ground.ranges(table).iter().map(|range| (range.start().get(), range.last().get())).collect();
     let mut attempts = Vec::new();
     while attempts.len() < PROBES {
         let (first, last) = *one_of(rng, &ranges);
@@ -101,14 +102,7 @@ fn uncertain<F: Format, R: Processor>(
 ) -> Option<&'static str> {
     let reference = &subject.reference;
     let walked = reference.walk(&|address| read(subject.format, arena, address), root, va);
-    let reason = walked.path.iter().find_map(|step| {
-        subject.processor.uncertain(&processor::Word {
-            level: reference.number(step.level),
-            bits: u64::try_from(step.word).expect("words have 64 bits"),
-            is_reserved: matches!(step.class, walk::Class::Reserved { .. }),
-            is_table: matches!(step.class, walk::Class::Table { .. }),
-        })
-    });
+    let reason = reference.words(&walked).iter().find_map(|word| subject.processor.uncertain(word));
     reason.or(match walked.outcome {
         walk::Outcome::Fault { fault: walk::Fault::NoMemory(_), .. } => Some("tables outside the memory"),
         walk::Outcome::Fault { fault: walk::Fault::SkippedBits, .. } if !subject.processor.looks_at_skipped_bits() => {
@@ -121,11 +115,13 @@ fn uncertain<F: Format, R: Processor>(
     })
 }
 
-/// Fills the root, where it is empty, and tables below it.
-fn fill<F: Format>(f: F, arena: &Arena<'_, F::Word>, root: u64, ground: &Ground, fields: &[usize], rng: &mut StdRng) {
-    let mut tables = vec![vec![root]];
+/// Fills the tables that are there, where they are empty, and new ones below the root.
+fn fill<P: PageTable>(table: &P, arena: &Arena<'_, WordOf<P>>, ground: &Ground, fields: &[usize], rng: &mut StdRng) {
+    let f = table.tree().format();
+    let mut there = tables(table, arena);
+    let mut tables = vec![Vec::new()];
     for shape in &shapes(f)[1..] {
-        let lg2 = shape.index_bits + F::Word::BYTES_LG2;
+        let lg2 = shape.index_bits + WordOf::<P>::BYTES_LG2;
         let mut frames = arena;
         tables.push(
             (0..TABLES)
@@ -139,7 +135,8 @@ fn fill<F: Format>(f: F, arena: &Arena<'_, F::Word>, root: u64, ground: &Ground,
     let mut makers = Makers { ground, fields, rng, leaves: Vec::new() };
     each_level(f, &mut makers);
     let leaves = makers.leaves;
-    each_level(f, &mut Fill { arena, tables: &tables, leaves: &leaves, rng, next: 0 });
+    let there: Vec<_> = shapes(f).iter().map(|shape| there.remove(&shape.number).unwrap_or_default()).collect();
+    each_level(f, &mut Fill { arena, there: &there, tables: &tables, leaves: &leaves, rng, next: 0 });
 }
 
 /// Leaf words of every level.
@@ -175,7 +172,9 @@ impl<F: Format> EachLevel<F> for Makers<'_> {
 /// Writes the words.
 struct Fill<'a, 'w, W: Word> {
     arena: &'a Arena<'w, W>,
-    /// From the root down.
+    /// Tables in which something stands, from the root down.
+    there: &'a [Vec<u64>],
+    /// New ones, likewise.
     tables: &'a [Vec<u64>],
     /// Likewise.
     leaves: &'a [Vec<u64>],
@@ -186,7 +185,7 @@ struct Fill<'a, 'w, W: Word> {
 
 impl<F: Format> EachLevel<F> for Fill<'_, '_, F::Word> {
     fn level<L: Level<Format = F>>(&mut self, f: F) {
-        for &table in &self.tables[self.next] {
+        for &table in self.there[self.next].iter().chain(&self.tables[self.next]) {
             for slot in 0..1_u64 << L::index_bits(f) {
                 let address = table + slot * word_bytes::<F::Word>();
                 // The root also has what the machine's own program needs.

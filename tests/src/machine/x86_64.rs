@@ -1,13 +1,19 @@
-//! What x86-64 processors do with leaves.
+//! What processors of the x86 family do with leaves.
 
 use ptgen::{Attributes, FaultKind};
-use ptgen_machines::{Access, FaultKind as Kind, Mmu, Probe, X86_64Mmu};
+use ptgen_machines::{Access, FaultKind as Kind, Mmu, NestedMmu, Probe, X86_64Mmu, X86Mmu};
 
 use super::processor::{Leaf, Processor, Word};
 
 /// Bits of an entry (Intel SDM vol. 3A, "Accessed and Dirty Flags").
 const ACCESSED: u64 = 1 << 5;
 const DIRTY: u64 = 1 << 6;
+
+/// U/S.
+const USER: u64 = 1 << 2;
+
+/// Bits of a PDPTE of PAE that are reserved and not above the address.
+const POINTER_RESERVED: u64 = 0x1e6;
 
 /// The page-size bit, which makes an entry of a higher level a leaf.
 const PAGE_SIZE: u64 = 1 << 7;
@@ -59,12 +65,7 @@ impl Processor for X86_64 {
     }
 
     fn fault(&self, fault: FaultKind) -> Kind {
-        match fault {
-            FaultKind::NotCanonical | FaultKind::NotInRange => Kind::NotCanonical,
-            FaultKind::Absent => Kind::NotPresent,
-            FaultKind::Reserved => Kind::Reserved,
-            FaultKind::Memory => Kind::NoMemory,
-        }
+        kind(fault)
     }
 
     fn followed(&self, table: u64) -> u64 {
@@ -95,5 +96,120 @@ impl Processor for X86_64 {
             return Some("bit 8 of high tables, of which vendors think differently");
         }
         None
+    }
+}
+
+/// What all of them call a fault.
+fn kind(fault: FaultKind) -> Kind {
+    match fault {
+        FaultKind::NotCanonical | FaultKind::NotInRange => Kind::NotCanonical,
+        FaultKind::Absent => Kind::NotPresent,
+        FaultKind::Reserved => Kind::Reserved,
+        FaultKind::Memory => Kind::NoMemory,
+    }
+}
+
+/// An x86 processor of 32 bits with CR0.WP, and without CR4.SMEP and CR4.SMAP.
+#[derive(Clone, Copy, Debug)]
+pub struct X86 {
+    /// CR4.PAE.
+    pub pae: bool,
+    /// CR4.PSE, with two levels.
+    pub large_pages: bool,
+    /// EFER.NXE, with three.
+    pub no_execute: bool,
+}
+
+impl Processor for X86 {
+    fn mmu(&self, root: u64) -> Mmu {
+        let Self { pae, large_pages, no_execute } = *self;
+        X86Mmu { root, pae, large_pages, no_execute, write_protect: true }.into()
+    }
+
+    fn untranslated_bits(&self) -> u64 {
+        u64::MAX << u32::BITS
+    }
+
+    fn va_last(&self) -> u64 {
+        u32::MAX.into()
+    }
+
+    fn refuses<A: Attributes>(&self, leaf: &Leaf<A>, probe: &Probe) -> Option<Kind> {
+        (!leaf.permits(probe.access, probe.user)).then_some(Kind::Permission)
+    }
+
+    fn fault(&self, fault: FaultKind) -> Kind {
+        kind(fault)
+    }
+
+    fn followed(&self, table: u64) -> u64 {
+        table | ACCESSED
+    }
+
+    fn used(&self, leaf: u64) -> u64 {
+        leaf | ACCESSED
+    }
+
+    fn stored(&self, leaf: u64) -> u64 {
+        leaf | DIRTY
+    }
+
+    fn uncertain(&self, word: &Word) -> Option<&'static str> {
+        // They must be zero (Intel SDM vol. 3A, table 4-8 "Format of a PAE Page-Directory-Pointer-Table Entry"). QEMU 7.2
+        // looks at those above the address only.
+        let ignored = self.pae && word.level == 2 && word.is_reserved && word.bits & POINTER_RESERVED != 0;
+        ignored.then_some("reserved bits of PDPTEs below the address, which QEMU ignores")
+    }
+}
+
+/// Nested paging of an x86-64 processor, for guests whose own tables allow everything.
+#[derive(Clone, Copy, Debug)]
+pub struct Nested {
+    /// CR4.LA57 of the hypervisor.
+    pub five_levels: bool,
+    /// EFER.NXE of the hypervisor.
+    pub no_execute: bool,
+    /// How many bits a guest-physical address has.
+    pub address_bits: u8,
+}
+
+impl Processor for Nested {
+    fn mmu(&self, root: u64) -> Mmu {
+        let Self { five_levels, no_execute, .. } = *self;
+        NestedMmu { root, five_levels, no_execute }.into()
+    }
+
+    fn untranslated_bits(&self) -> u64 {
+        u64::MAX << if self.five_levels { 57 } else { 48 }
+    }
+
+    fn va_last(&self) -> u64 {
+        (1 << self.address_bits) - 1
+    }
+
+    fn refuses<A: Attributes>(&self, leaf: &Leaf<A>, probe: &Probe) -> Option<Kind> {
+        (!leaf.permits(probe.access, probe.user)).then_some(Kind::Permission)
+    }
+
+    fn fault(&self, fault: FaultKind) -> Kind {
+        kind(fault)
+    }
+
+    fn followed(&self, table: u64) -> u64 {
+        table | ACCESSED
+    }
+
+    fn used(&self, leaf: u64) -> u64 {
+        leaf | ACCESSED
+    }
+
+    fn stored(&self, leaf: u64) -> u64 {
+        leaf | DIRTY
+    }
+
+    /// An entry without U/S is a violation of rights (AMD APM vol. 2, "Nested Table Walk"), and these are looked at when
+    /// the walk is over.
+    fn overlooks(&self, word: &Word) -> bool {
+        word.bits & USER == 0
     }
 }

@@ -24,9 +24,9 @@ const REMEDY: &str = "install the Debian package qemu-system-x86";
 /// An emulated x86-64 PC.
 #[derive(Debug)]
 pub(crate) struct QemuX86_64 {
-    qemu: Qemu,
+    pub(super) qemu: Qemu,
     features: Features,
-    x86: X86_64Features,
+    pub(super) x86: X86_64Features,
     /// Keeps the firmware's file open, through which the emulator reads it.
     _rom: File,
 }

@@ -262,7 +262,7 @@ fn emit_common(ops: &mut VecAssembler<X64Relocation>, common: DynamicLabel, next
 /// The 32-bit code that an emulated processor arrives at: reports CPUID, then enters long mode.
 ///
 /// Paging is off until the end, and the segments are flat. With no root it only reports.
-fn boot() -> Vec<u8> {
+pub(crate) fn boot() -> Vec<u8> {
     let header = (CONTROL + HEADER) as i32;
     let report = |index: u64| header + field(header::REPORTS + 8 * index);
     let value = |index: u64| header + setting_field(index);
