@@ -1,7 +1,8 @@
 //! The hot paths cost what a hand-written twin of the same semantics costs: counted in instructions, in a plain release
 //! build without link-time optimisation.
 //!
-//! `examples/twins` has each path twice, ours and by hand; `examples/ahead` takes frames before. What is straight code is counted in the compiler's assembly;
+//! `examples/twins` has each path twice, ours and by hand; `examples/ahead` takes frames before; `examples/boot` has each path
+//! for machines that are told apart when it runs. What is straight code is counted in the compiler's assembly;
 //! what loops or has cold branches is executed one instruction at a time, so that unrolling and vectors count as what they
 //! are. The tolerances are the constants below.
 

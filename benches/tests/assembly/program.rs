@@ -27,6 +27,12 @@ impl Program {
         PROGRAM.get_or_init(|| build("ahead").unwrap_or_else(|error| panic!("frames ahead: {error}")))
     }
 
+    /// The program that decides at boot, built on the first call.
+    pub fn boot() -> &'static Self {
+        static PROGRAM: OnceLock<Program> = OnceLock::new();
+        PROGRAM.get_or_init(|| build("boot").unwrap_or_else(|error| panic!("deciding at boot: {error}")))
+    }
+
     /// The instructions of a function.
     pub fn function(&self, name: &str) -> &[String] {
         self.listing.function(name).unwrap_or_else(|| panic!("no function `{name}` in the assembly"))

@@ -15,6 +15,9 @@ const ONE_PAGE: u64 = 50;
 /// Instructions that an operation may execute more than the plain one if its frames were taken before: it takes them out of
 /// a list that stands in the frames themselves, where the bench's own source counts up.
 const RESERVED: u64 = 100;
+/// Instructions that a page may cost more where the format is decided at boot: there are none, but what is left of an unrolled
+/// loop is executed page by page.
+const AT_BOOT: f64 = 1.0;
 /// Pages of one leaf table.
 const TABLE: u64 = 512;
 
@@ -101,4 +104,42 @@ fn a_reserved_commit_costs_what_a_plain_one_does() {
     println!("a page of a leaf of 2 MiB is protected: {plain} instructions, {reserved} with frames taken before");
     println!("taking them: {} for what is planned, {} for anything in the page", count("plan"), count("prepare"));
     assert!(reserved <= plain + RESERVED, "{reserved} instructions, {plain} without a reservation");
+}
+
+/// One program for machines of four and of five levels, with and without a bit of encrypted memory: what it found at boot
+/// decides at most one conditional jump an operation.
+#[test]
+fn what_is_decided_at_boot_takes_one_branch() {
+    let machines = ["4", "4-encrypted", "5", "5-encrypted"];
+    for (operation, pages) in [("translate", 1), ("map", 1), ("map", 64), ("protect", 64), ("unmap", 64)] {
+        let runs = machines.map(|machine| Program::boot().trace(&format!("{operation} {machine} boot"), pages));
+        for (one, run) in machines.iter().zip(&runs) {
+            for (other, against) in machines.iter().zip(&runs) {
+                let forks = run.forks(against);
+                // Another number of levels shows: otherwise nothing would be compared here.
+                let least = usize::from(one.as_bytes()[0] != other.as_bytes()[0]);
+                assert!(
+                    (least..=1).contains(&forks),
+                    "{operation}, {pages} pages, {one} against {other}: {forks} branches"
+                );
+            }
+        }
+    }
+}
+
+/// What one page costs more in a program for all machines than in one for this machine alone.
+#[test]
+fn deciding_at_boot_costs_little_for_each_page() {
+    let program = Program::boot();
+    for operation in ["map", "protect", "unmap"] {
+        for machine in ["4", "4-encrypted", "5", "5-encrypted"] {
+            let per_page = |decided: &str| {
+                let count = |pages| program.executed(&format!("{operation} {machine} {decided}"), pages) as f64;
+                (count(65) - count(1)) / 64.0
+            };
+            let (boot, compiled) = (per_page("boot"), per_page("compiled"));
+            println!("{operation} {machine}, a page: {boot} instructions decided at boot, {compiled} compiled");
+            assert!(boot <= compiled + AT_BOOT, "{operation} {machine}: {boot} against {compiled}");
+        }
+    }
 }
