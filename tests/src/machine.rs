@@ -7,8 +7,8 @@
 //! that remembers translations, and has it forget what changes ask for and no more.
 //!
 //! What words do not decide (modes of the processor) is written down once for each architecture, with the manual cited:
-//! [`X86_64`], [`RiscV`], [`AArch64`], [`Arm32`], behind the trait [`Processor`]. Units in front of devices are such
-//! processors, too: [`VtD`], [`AmdVi`], [`Smmu`].
+//! [`X86_64`], [`RiscV`], [`AArch64`], [`Arm32`], [`LoongArch`], behind the trait [`Processor`]. Units in front of
+//! devices are such processors, too: [`VtD`], [`AmdVi`], [`Smmu`].
 
 mod aarch64;
 mod arm32;
@@ -18,6 +18,7 @@ mod ground;
 mod iommu;
 mod judge;
 mod judged;
+mod loongarch;
 mod memory;
 mod places;
 mod power;
@@ -38,6 +39,7 @@ pub use flushes::{Flushes, judge_flushes};
 pub use iommu::{AmdVi, Smmu, VtD};
 pub use judge::{Subject, judge};
 pub use judged::judge_all;
+pub use loongarch::LoongArch;
 pub use power::Power;
 pub use processor::{Expected, Leaf, Processor, Word};
 pub use random::seed;

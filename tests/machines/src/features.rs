@@ -11,6 +11,8 @@ pub enum Features {
     AArch64(AArch64Features),
     /// Of a processor in AArch32 state.
     Arm32(Arm32Features),
+    /// Of a LoongArch64 processor, of which nothing needs to be known.
+    LoongArch,
     /// Of a VT-d unit.
     VtD(VtDFeatures),
     /// Of an AMD-Vi unit.
@@ -56,6 +58,12 @@ pub struct X86_64Features {
 /// What a trial shows: supervisors have no register that tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RiscVFeatures {
+    /// Two levels of entries of 32 bits: a hart of 32 bits, which has no other mode.
+    pub sv32: bool,
+    /// Guest stages (the H extension).
+    pub hypervisor: bool,
+    /// The highest bit of a guest's physical address is one like others. QEMU 7.2 takes it for a sign, as in the first stage.
+    pub unsigned_guests: bool,
     /// Four levels.
     pub sv48: bool,
     /// Five levels.

@@ -62,6 +62,8 @@
 //! | QEMU x86 guests | `qemu-system-x86_64` | PAE and two levels, in guests of a hypervisor of ours |
 //! | QEMU x86 nested | `qemu-system-x86_64` | nested paging, 4 and 5 levels, under guests of the same hypervisor |
 //! | QEMU RISC-V | `qemu-system-riscv64` (`qemu-system-misc`) | Sv39, Sv48, Sv57, Svnapot, Svpbmt |
+//! | QEMU RISC-V 32 | `qemu-system-riscv32` (`qemu-system-misc`) | Sv32; both also guest stages |
+//! | QEMU LoongArch | `qemu-system-loongarch64` (`qemu-system-misc`) | pages of 16 KiB and more, through a handler that refills the TLB |
 //! | QEMU AArch64 | `qemu-system-aarch64` (`qemu-system-arm`) | stage 1, all granules, LPA2 |
 //! | QEMU AArch32 | `qemu-system-aarch64` (`qemu-system-arm`) | short and long descriptors, 31 or 32 bits |
 //! | QEMU VT-d | `qemu-system-x86_64` | second stage, 3 and 4 levels |
@@ -83,6 +85,7 @@ mod error;
 mod features;
 mod image;
 mod iommu;
+mod loongarch;
 mod machine;
 mod mmu;
 mod power;
@@ -102,7 +105,7 @@ pub use image::Image;
 pub use iommu::{Invalidation, Session};
 pub use machine::{Available, Machine, Missing, Reserved, Rights, available, available_of, machines_for_tests, names};
 pub use mmu::{
-    AArch64Mmu, AArch64Stage2Mmu, AmdViMmu, Arm32Descriptors, Arm32Mmu, Granule, Half, Mmu, NestedMmu, PowerMmu,
-    Quadrant, RiscVMmu, RiscVMode, S390xMmu, VtDMmu, X86_64Mmu, X86Mmu,
+    AArch64Mmu, AArch64Stage2Mmu, AmdViMmu, Arm32Descriptors, Arm32Mmu, Granule, Half, LoongArchMmu, Mmu, NestedMmu,
+    PowerMmu, Quadrant, RiscVMmu, RiscVMode, S390xMmu, VtDMmu, X86_64Mmu, X86Mmu,
 };
 pub use probe::{Access, Fault, FaultKind, Outcome, Probe};

@@ -7,6 +7,7 @@ use std::ops::Range;
 use crate::aarch64::QemuAArch64;
 use crate::arm32::QemuArm32;
 use crate::iommu::{QemuIommu, Session};
+use crate::loongarch::QemuLoongArch;
 use crate::power::QemuPower;
 use crate::riscv::QemuRiscV;
 use crate::s390x::QemuS390x;
@@ -160,8 +161,12 @@ pub mod names {
     pub const QEMU_X86_GUESTS: &str = "QEMU x86 guests";
     /// QEMU's emulation of nested paging.
     pub const QEMU_X86_NESTED: &str = "QEMU x86 nested";
-    /// QEMU's emulation of RISC-V.
+    /// QEMU's emulation of RISC-V, 64 bits.
     pub const QEMU_RISC_V: &str = "QEMU RISC-V";
+    /// QEMU's emulation of RISC-V, 32 bits.
+    pub const QEMU_RISC_V_32: &str = "QEMU RISC-V 32";
+    /// QEMU's emulation of LoongArch64.
+    pub const QEMU_LOONGARCH: &str = "QEMU LoongArch";
     /// QEMU's emulation of AArch64.
     pub const QEMU_AARCH64: &str = "QEMU AArch64";
     /// QEMU's emulation of AArch32.
@@ -177,12 +182,14 @@ pub mod names {
     /// QEMU's emulation of s390x.
     pub const QEMU_S390X: &str = "QEMU s390x";
     /// All of them.
-    pub const ALL: [&str; 12] = [
+    pub const ALL: [&str; 14] = [
         KVM_X86_64,
         QEMU_X86_64,
         QEMU_X86_GUESTS,
         QEMU_X86_NESTED,
         QEMU_RISC_V,
+        QEMU_RISC_V_32,
+        QEMU_LOONGARCH,
         QEMU_AARCH64,
         QEMU_ARM32,
         QEMU_VT_D,
@@ -196,12 +203,14 @@ pub mod names {
 type Find = fn() -> Result<Box<dyn Machine>, Missing>;
 
 /// How to find each machine.
-const FINDERS: [(&str, Find); 12] = [
+const FINDERS: [(&str, Find); 14] = [
     (names::KVM_X86_64, || Ok(Box::new(Kvm::find()?))),
     (names::QEMU_X86_64, || Ok(Box::new(QemuX86_64::find()?))),
     (names::QEMU_X86_GUESTS, || Ok(Box::new(QemuGuests::find_protected()?))),
     (names::QEMU_X86_NESTED, || Ok(Box::new(QemuGuests::find_nested()?))),
     (names::QEMU_RISC_V, || Ok(Box::new(QemuRiscV::find()?))),
+    (names::QEMU_RISC_V_32, || Ok(Box::new(QemuRiscV::find_narrow()?))),
+    (names::QEMU_LOONGARCH, || Ok(Box::new(QemuLoongArch::find()?))),
     (names::QEMU_AARCH64, || Ok(Box::new(QemuAArch64::find()?))),
     (names::QEMU_ARM32, || Ok(Box::new(QemuArm32::find()?))),
     (names::QEMU_VT_D, || Ok(Box::new(QemuIommu::vt_d()?))),

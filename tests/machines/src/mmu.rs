@@ -17,6 +17,8 @@ pub enum Mmu {
     AArch64Stage2(AArch64Stage2Mmu),
     /// The EL1&0 regime of a processor in AArch32 state.
     Arm32(Arm32Mmu),
+    /// A LoongArch64 processor.
+    LoongArch(LoongArchMmu),
     /// VT-d, second stage.
     VtD(VtDMmu),
     /// AMD-Vi, host tables.
@@ -42,6 +44,7 @@ impl Mmu {
             Self::AmdVi(mmu) => mmu.root,
             Self::Power(mmu) => mmu.root,
             Self::S390x(mmu) => mmu.root,
+            Self::LoongArch(mmu) => mmu.root,
         }
     }
 }
@@ -110,6 +113,25 @@ impl From<S390xMmu> for Mmu {
     fn from(mmu: S390xMmu) -> Self {
         Self::S390x(mmu)
     }
+}
+
+impl From<LoongArchMmu> for Mmu {
+    fn from(mmu: LoongArchMmu) -> Self {
+        Self::LoongArch(mmu)
+    }
+}
+
+/// What LoongArch64 walks (Reference Manual vol. 1, PWCL and PWCH), in either half of the address space.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoongArchMmu {
+    /// Physical address of the root table (`PGDL` and `PGDH`).
+    pub root: u64,
+    /// lg2 of the bytes of a page. QEMU 7.2 has none of less than 16 KiB.
+    pub page_lg2: u32,
+    /// lg2 of the slots of a table of pages.
+    pub table_bits: u32,
+    /// lg2 of the slots of the four directories, from the lowest up; one of 0 is not there.
+    pub directory_bits: [u32; 4],
 }
 
 /// Control registers of x86-64 (Intel SDM vol. 3A, 2.5 "Control Registers" and 5.1.1 "Four Paging Modes").
@@ -193,6 +215,8 @@ pub struct NestedMmu {
 /// Protection Register").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RiscVMode {
+    /// Two levels of entries of 32 bits; on harts of 32 bits.
+    Sv32,
     /// Three levels.
     Sv39,
     /// Four levels.
@@ -208,6 +232,9 @@ pub struct RiscVMmu {
     pub root: u64,
     /// The translation mode.
     pub mode: RiscVMode,
+    /// The tables are a guest stage (`hgatp`): a VA is a guest's physical address, since the guest's own stage is off. Its
+    /// root is wider by two bits.
+    pub guest: bool,
     /// `mstatus.SUM`: the supervisor may load from and store to user pages.
     pub supervisor_user_memory: bool,
     /// `mstatus.MXR`: executable pages can be read.
@@ -226,6 +253,7 @@ impl RiscVMmu {
         Self {
             root,
             mode,
+            guest: false,
             supervisor_user_memory: true,
             executable_readable: false,
             runs: true,

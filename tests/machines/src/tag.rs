@@ -4,6 +4,7 @@
 //! instructions that load the frame's address into a register and trap back. There is one such sequence for each
 //! architecture, at an offset of its own, so that one block serves every machine.
 
+use crate::loongarch;
 use dynasmrt::{DynasmApi, VecAssembler, dynasm};
 use dynasmrt::{aarch64::Aarch64Relocation, riscv::RiscvRelocation, x64::X64Relocation, x86::X86Relocation};
 
@@ -32,8 +33,10 @@ pub(crate) const S390X_CODE: u64 = 96;
 pub(crate) const POWER_CODE: u64 = 112;
 /// Offset of the instructions of 32-bit x86.
 pub(crate) const X86_CODE: u64 = 208;
+/// Offset of the instructions of LoongArch.
+pub(crate) const LOONGARCH_CODE: u64 = 224;
 /// Bytes of a tag block.
-const BYTES: usize = 224;
+const BYTES: usize = 240;
 
 /// The frame that contains `address`.
 pub(crate) const fn frame(address: u64) -> u64 {
@@ -56,6 +59,7 @@ pub(crate) fn block(frame: u64) -> [u8; BYTES] {
     put(ARM32_CODE, &arm32_code(frame));
     put(S390X_CODE, &crate::s390x::tag_code(frame));
     put(POWER_CODE, &crate::power::tag_code(frame));
+    put(LOONGARCH_CODE, &loongarch::tag_code((frame / FRAME) as u32));
     block
 }
 

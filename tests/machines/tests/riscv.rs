@@ -63,6 +63,7 @@ fn each(test: impl Fn(&dyn Machine, RiscVMode, u32)) {
         assert!(machine.reserved().is_empty());
         for (mode, levels) in MODES {
             if match mode {
+                RiscVMode::Sv32 => features.sv32,
                 RiscVMode::Sv39 => true,
                 RiscVMode::Sv48 => features.sv48,
                 RiscVMode::Sv57 => features.sv57,

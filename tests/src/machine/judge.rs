@@ -57,6 +57,7 @@ where
     let mut words = ground.words();
     let arena = Arena::new(ground.tables.start, &mut words);
     let mut image = machine.new_image().expect("the machine has memory");
+    subject.processor.prepare(&image);
     let fields = subject.reference.fields::<<P::Format as Format>::Attributes>();
     let mut space = Space::<P>::new(subject.format, fields, &arena, &ground, machine.reserved());
     let mut tally = Tally::new(format!("{} on {}", subject.name, machine.name()));

@@ -1,7 +1,7 @@
 //! What processors do with leaves and faults beside what the words say.
 
 use ptgen::{Attributes, FaultKind};
-use ptgen_machines::{Access, Fault, FaultKind as Kind, Mmu, Outcome, Probe};
+use ptgen_machines::{Access, Fault, FaultKind as Kind, Image, Mmu, Outcome, Probe};
 
 /// What a machine should answer to a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +72,11 @@ pub struct Word {
 pub trait Processor {
     /// The configuration for tables at `root`.
     fn mmu(&self, root: u64) -> Mmu;
+
+    /// Writes into new memory what the machine needs there beside the tables.
+    fn prepare(&self, image: &Image) {
+        let _ = image;
+    }
 
     /// The bits above the translated ones of which any one, flipped, makes a VA one that nothing translates; none, if all
     /// are translated.

@@ -17,8 +17,13 @@ const NOTHING: u64 = 1 << 40;
 /// Memory Protection").
 #[derive(Clone, Copy, Debug)]
 pub struct RiscV {
-    /// `satp.MODE`.
+    /// `satp.MODE`, or `hgatp.MODE`.
     pub mode: RiscVMode,
+    /// The tables are a guest stage: every access counts as one of user mode (Privileged Architecture, "Guest Physical
+    /// Address Translation"), and `sstatus` has no say.
+    pub guest: bool,
+    /// The machine takes the highest bit of a guest's physical address for a sign.
+    pub signed_guests: bool,
     /// Svnapot.
     pub runs: bool,
     /// Svpbmt, by `menvcfg.PBMTE`.
@@ -30,11 +35,25 @@ pub struct RiscV {
     pub checks_reserved: bool,
 }
 
+impl RiscV {
+    /// How many bits of a VA are translated.
+    fn bits(&self) -> u32 {
+        let bits = match self.mode {
+            RiscVMode::Sv32 => 32,
+            RiscVMode::Sv39 => 39,
+            RiscVMode::Sv48 => 48,
+            RiscVMode::Sv57 => 57,
+        };
+        bits + if self.guest { 2 } else { 0 }
+    }
+}
+
 impl Processor for RiscV {
     fn mmu(&self, root: u64) -> Mmu {
         RiscVMmu {
             runs: self.runs,
             memory_types: self.memory_types,
+            guest: self.guest,
             hardware_accessed_dirty: self.updates,
             ..RiscVMmu::new(root, self.mode)
         }
@@ -42,19 +61,26 @@ impl Processor for RiscV {
     }
 
     fn untranslated_bits(&self) -> u64 {
-        match self.mode {
-            RiscVMode::Sv39 => u64::MAX << 39,
-            RiscVMode::Sv48 => u64::MAX << 48,
-            RiscVMode::Sv57 => u64::MAX << 57,
+        u64::MAX << self.bits()
+    }
+
+    /// A hart of 32 bits has no other VAs; without a first stage, a guest on it has no other physical addresses. The addresses
+    /// of guests are zero-extended (Privileged Architecture, "Guest Physical Address Translation"): where the machine takes
+    /// their highest bit for a sign, it refuses the higher half, and takes sign-extended addresses for members of it.
+    fn concerns(&self, va: u64) -> bool {
+        if self.mode == RiscVMode::Sv32 {
+            return va <= u32::MAX.into();
         }
+        let sign = va.cast_signed() >> (self.bits() - 1);
+        !(self.guest && self.signed_guests) || !matches!(sign, 1 | -1)
     }
 
     fn nothing_from(&self) -> Option<u64> {
-        Some(NOTHING)
+        (self.mode != RiscVMode::Sv32).then_some(NOTHING)
     }
 
     fn refuses<A: Attributes>(&self, leaf: &Leaf<A>, probe: &Probe) -> Option<Kind> {
-        let users_text = probe.access == Access::Fetch && !probe.user && leaf.says("user");
+        let users_text = !self.guest && probe.access == Access::Fetch && !probe.user && leaf.says("user");
         let stale = !leaf.says("accessed") || probe.access == Access::Write && !leaf.says("dirty");
         let refused = !leaf.permits(probe.access, probe.user) || users_text || stale && !self.updates;
         refused.then_some(Kind::Page)

@@ -48,6 +48,7 @@ where
         let mut words = ground.words();
         let arena = Arena::new(ground.tables.start, &mut words);
         let mut image = machine.new_image().expect("the machine has memory");
+        subject.processor.prepare(&image);
         let fields = subject.reference.fields::<<P::Format as Format>::Attributes>();
         let space = Space::<P>::new(subject.format, fields.clone(), &arena, &ground, machine.reserved());
         let root = space.table.root().get();

@@ -13,20 +13,28 @@ const CALL_FROM_S: u64 = 9;
 const INSTRUCTION_PAGE_FAULT: u64 = 12;
 const LOAD_PAGE_FAULT: u64 = 13;
 const STORE_PAGE_FAULT: u64 = 15;
+const CALL_FROM_VS: u64 = 10;
+const INSTRUCTION_GUEST_PAGE_FAULT: u64 = 20;
+const LOAD_GUEST_PAGE_FAULT: u64 = 21;
+const STORE_GUEST_PAGE_FAULT: u64 = 23;
 
 /// From the start of a tag's code to its `ecall`.
 const CALL: u64 = 8;
 
-/// The outcome of `probe`.
-pub(super) fn decode(image: &Image, probe: &Probe, record: &Record) -> Outcome {
+/// The outcome of `probe`, of a guest stage or not.
+pub(super) fn decode(image: &Image, guest: bool, probe: &Probe, record: &Record) -> Outcome {
     let frame = tag::frame(probe.va);
-    let (touched, page_fault, access_fault) = match probe.access {
-        Access::Read => (tag::ADDRESS, LOAD_PAGE_FAULT, LOAD_ACCESS_FAULT),
-        Access::Write => (tag::SCRATCH, STORE_PAGE_FAULT, STORE_ACCESS_FAULT),
-        Access::Fetch => (tag::RISCV_CODE, INSTRUCTION_PAGE_FAULT, INSTRUCTION_ACCESS_FAULT),
+    let (touched, page_faults, access_fault) = match probe.access {
+        Access::Read => (tag::ADDRESS, (LOAD_PAGE_FAULT, LOAD_GUEST_PAGE_FAULT), LOAD_ACCESS_FAULT),
+        Access::Write => (tag::SCRATCH, (STORE_PAGE_FAULT, STORE_GUEST_PAGE_FAULT), STORE_ACCESS_FAULT),
+        Access::Fetch => {
+            (tag::RISCV_CODE, (INSTRUCTION_PAGE_FAULT, INSTRUCTION_GUEST_PAGE_FAULT), INSTRUCTION_ACCESS_FAULT)
+        }
     };
+    let page_fault = if guest { page_faults.1 } else { page_faults.0 };
     let touched = frame.wrapping_add(touched);
-    let call = if probe.user { CALL_FROM_U } else { CALL_FROM_S };
+    let supervisors = if guest { CALL_FROM_VS } else { CALL_FROM_S };
+    let call = if probe.user { CALL_FROM_U } else { supervisors };
     let kind = match record.cause {
         ARRIVED => return control::reached(probe, record.found, record.check),
         cause if cause == page_fault && record.address == touched => FaultKind::Page,
