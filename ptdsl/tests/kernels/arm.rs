@@ -4,7 +4,8 @@
 use ptgen_kernels::{Architecture, Stopped};
 
 use crate::kernel;
-use crate::walked::{Stretch, walk};
+use crate::one_by_one::{PAGE, agree};
+use crate::walked::walk;
 
 /// TCR_EL1.DS: addresses of 52 bits.
 const DS: u64 = 1 << 59;
@@ -12,8 +13,6 @@ const DS: u64 = 1 << 59;
 const EAE: u64 = 1 << 31;
 /// SCTLR.TRE: the memory type is in other bits.
 const TRE: u64 = 1 << 28;
-/// What the monitor's answers are multiples of.
-const PAGE: u64 = 4096;
 
 #[test]
 fn aarch64_of_48_bits() {
@@ -81,47 +80,5 @@ fn compare(machine: &mut Stopped, register: &str, format: &str, more: &[&str], l
     let (stretches, leaves) = walk(&memory, format, root, more);
     let large = stretches.iter().any(|one| one.leaf_bytes > PAGE);
     assert!(large || leaves == 0, "no leaf larger than a page");
-    Compared { leaves, asked: agree(machine, &stretches, limits) }
-}
-
-/// Asks the machine about the ends of every leaf and about holes; gives the number of addresses.
-fn agree(machine: &mut Stopped, stretches: &[Stretch], limits: (u64, u64)) -> usize {
-    let mut expected: Vec<(u64, Option<u64>)> = Vec::new();
-    for stretch in stretches {
-        for (va, oa) in stretch.leaves() {
-            let last = stretch.leaf_bytes - PAGE;
-            expected.push((va, Some(oa)));
-            expected.extend((last > 0).then(|| (va + last, Some(oa + last))));
-        }
-    }
-    for hole in holes(stretches, limits) {
-        let quarter = (hole.1 - hole.0) / 4;
-        expected.extend([hole.0, hole.0 + quarter, hole.0 + 2 * quarter, hole.1].map(|va| (va, None)));
-    }
-    let addresses: Vec<u64> = expected.iter().map(|(va, _)| *va).collect();
-    let found = machine.physical(&addresses).expect("the machine translates");
-    // The monitor gives the page's address.
-    let page = |address: Option<u64>| address.map(|address| address & !0xfff);
-    let differences: Vec<_> = expected
-        .iter()
-        .zip(&found)
-        .filter(|((_, expected), found)| page(*expected) != page(**found))
-        .take(10)
-        .collect();
-    assert!(differences.is_empty(), "an address, what the walk found, and the machine: {differences:x?}");
-    expected.len()
-}
-
-/// The first and last address of each stretch that nothing translates.
-fn holes(stretches: &[Stretch], limits: (u64, u64)) -> Vec<(u64, u64)> {
-    let mut holes = Vec::new();
-    let mut next = Some(limits.0);
-    for stretch in stretches {
-        if next.is_some_and(|next| next < stretch.va) {
-            holes.push((next.unwrap_or_default(), stretch.va - 1));
-        }
-        next = stretch.last().checked_add(1);
-    }
-    holes.extend(next.filter(|next| *next <= limits.1).map(|next| (next, limits.1)));
-    holes
+    Compared { leaves, asked: agree(machine, &stretches, limits, |_| true) }
 }

@@ -4,7 +4,9 @@
 //! Where the kernels are not (`.ci/kernels` fetches them), each test says `NOT RUN`.
 
 mod arm;
+mod one_by_one;
 mod riscv;
+mod s390x;
 mod walked;
 mod x86_64;
 

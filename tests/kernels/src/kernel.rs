@@ -18,6 +18,8 @@ pub enum Architecture {
     ArmhfLpae,
     /// RISC-V, 64 bits.
     Riscv64,
+    /// s390x.
+    S390x,
 }
 
 impl Architecture {
@@ -30,6 +32,7 @@ impl Architecture {
             Self::Armhf => "armhf",
             Self::ArmhfLpae => "armhf-lpae",
             Self::Riscv64 => "riscv64",
+            Self::S390x => "s390x",
         }
     }
 
@@ -40,6 +43,7 @@ impl Architecture {
             Self::Arm64 => "qemu-system-aarch64",
             Self::Armhf | Self::ArmhfLpae => "qemu-system-arm",
             Self::Riscv64 => "qemu-system-riscv64",
+            Self::S390x => "qemu-system-s390x",
         }
     }
 
@@ -48,6 +52,7 @@ impl Architecture {
         match self {
             Self::Amd64 => "pc",
             Self::Arm64 | Self::Armhf | Self::ArmhfLpae | Self::Riscv64 => "virt",
+            Self::S390x => "s390-ccw-virtio",
         }
     }
 
@@ -56,13 +61,31 @@ impl Architecture {
         match self {
             Self::Amd64 | Self::Riscv64 => "ttyS0",
             Self::Arm64 | Self::Armhf | Self::ArmhfLpae => "ttyAMA0",
+            Self::S390x => "ttysclp0",
+        }
+    }
+
+    /// The device behind that line, if the machine has none by itself.
+    pub(crate) const fn console_device(self) -> Option<&'static str> {
+        match self {
+            Self::S390x => Some("sclpconsole"),
+            _ => None,
+        }
+    }
+
+    /// What the kernel says when it has nothing more to do, and the words that make it come to that: it panics without a root
+    /// file system, or, where a processor that panicked translates no more, waits for one.
+    pub(crate) const fn end(self) -> (&'static str, &'static str) {
+        match self {
+            Self::S390x => ("Waiting for root device", "root=/dev/vda rootwait"),
+            _ => ("end Kernel panic", ""),
         }
     }
 
     /// The physical address at which the machine's memory begins.
     pub(crate) const fn base(self) -> u64 {
         match self {
-            Self::Amd64 => 0,
+            Self::Amd64 | Self::S390x => 0,
             Self::Arm64 | Self::Armhf | Self::ArmhfLpae => 0x4000_0000,
             Self::Riscv64 => 0x8000_0000,
         }
@@ -91,11 +114,12 @@ impl Kernel {
         name.split_once('-').map_or(name.clone(), |(_, version)| version.to_owned())
     }
 
-    /// Boots it on a processor of this model, with more words on its command line, until it panics; then stops the machine.
+    /// Boots it on a processor of this model, with more words on its command line, until it
+    /// panics or waits for lack of a root file system; then stops the machine.
     ///
     /// # Errors
     ///
-    /// If the machine cannot be started, or the kernel does not panic in time: with the last lines that it wrote.
+    /// If the machine cannot be started, or the kernel does not come to that in time: with the last lines that it wrote.
     pub fn boot(&self, processor: &str, words: &str) -> Result<Stopped, Error> {
         Stopped::boot(self, processor, words)
     }

@@ -1,6 +1,7 @@
 //! Kernels of a distribution, booted in QEMU: page tables that nobody here built.
 //!
-//! A kernel runs until it panics because there is no root file system; by then it has built the tables that it would live
+//! A kernel runs until it panics because there is no root file system (or waits for one, where a processor that panicked
+//! translates nothing); by then it has built the tables that it would live
 //! with. The machine is stopped, and tells what it holds in its registers, what its memory holds, and what it makes of
 //! addresses. This package knows nothing of ptgen: what a walk of that memory finds is compared elsewhere.
 //!

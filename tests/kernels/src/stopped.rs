@@ -1,4 +1,4 @@
-//! A machine that ran a kernel until it panicked, and stands still.
+//! A machine that ran a kernel until that had nothing more to do, and stands still.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -15,8 +15,6 @@ use crate::{Architecture, Error, Kernel};
 
 /// The memory of the machine in bytes.
 const MEMORY: u64 = 256 << 20;
-/// The last line of a kernel that found no root file system.
-const LAST_LINE: &str = "end Kernel panic";
 /// How long a kernel may take. On an idle machine it is some seconds.
 const DEADLINE: Duration = Duration::from_secs(180);
 
@@ -47,11 +45,15 @@ impl Stopped {
         let mut child = Command::new(architecture.program())
             .args(["-machine", architecture.machine(), "-cpu", processor, "-m", &format!("{}M", MEMORY >> 20)])
             .args(["-nodefaults", "-display", "none", "-no-reboot", "-qmp", "stdio"])
-            .args(["-serial", &format!("file:{}", serial(&folder).display())])
+            .args(["-chardev", &format!("file,id=line,path={}", serial(&folder).display())])
+            .args(match architecture.console_device() {
+                Some(device) => ["-device".to_owned(), format!("{device},chardev=line")],
+                None => ["-serial".to_owned(), "chardev:line".to_owned()],
+            })
             .args(["-gdb", &format!("unix:{},server=on,wait=off", socket(&folder).display())])
             .arg("-kernel")
             .arg(&kernel.image)
-            .args(["-append", &format!("console={} {words}", architecture.console())])
+            .args(["-append", &format!("console={} {} {words}", architecture.console(), architecture.end().1)])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(File::create(folder.join("messages"))?)
@@ -70,20 +72,22 @@ impl Stopped {
         Ok(machine)
     }
 
-    /// Waits for the end of the panic.
+    /// Waits for the kernel's last words.
     fn wait(&mut self) -> Result<(), Error> {
         let deadline = Instant::now() + DEADLINE;
         loop {
             let said = std::fs::read(serial(&self.folder)).unwrap_or_default();
             let said = String::from_utf8_lossy(&said);
-            if said.contains(LAST_LINE) {
+            if said.contains(self.architecture.end().0) {
                 return Ok(());
             }
             let ended = self.child.try_wait()?;
             if ended.is_some() || Instant::now() > deadline {
                 let lines: Vec<&str> = said.lines().rev().take(10).collect();
                 let lines: Vec<&str> = lines.into_iter().rev().collect();
-                return Err(format!("the kernel did not panic, {ended:?}; it said\n{}", lines.join("\n")).into());
+                return Err(
+                    format!("the kernel did not come to its end, {ended:?}; it said\n{}", lines.join("\n")).into()
+                );
             }
             thread::sleep(Duration::from_millis(20));
         }
