@@ -64,3 +64,18 @@ fn trials_are_expanded_or_refused_by_name() {
     }
     assert!(expanded > 200, "only {expanded} expansions");
 }
+
+/// One program for three, four or five levels: which it is costs a choice at the root of a walk, and another where the word
+/// for the register is made. Everything else is computed from the number.
+#[test]
+fn what_is_chosen_at_boot_is_chosen_in_one_place() {
+    let builtin = ptgen_formats::format("riscv").unwrap();
+    let compiled = compile(builtin.file, builtin.text);
+    let description = compiled.formats().find(|it| it.name.value == builtin.name).unwrap();
+    let parameters = [("bits".to_owned(), Value::Runtime)].into();
+    let family = bind(description, &Binding { parameters, ..Binding::default() }).unwrap();
+    let text = expand(&family, &Options::default()).unwrap().to_string();
+    let chooses = |function: &&str| function.contains("if f . bits") || function.contains("if self . bits");
+    let choosing = text.split("fn ").filter(chooses).filter_map(|function| function.split([' ', '<', '(']).next());
+    assert_eq!(choosing.collect::<Vec<_>>(), ["new", "root"]);
+}
