@@ -19,8 +19,11 @@ const LEAST_HEIGHT: u32 = 34;
 /// Layouts (indexes into `Format::layouts`) of one name that look the same, each with what stands on its lines of bits.
 pub struct Alike {
     places: Vec<usize>,
-    lines: Vec<(u32, u32, Vec<Shown>)>,
+    lines: Vec<Line>,
 }
+
+/// A line of bits: the highest, the lowest, and the boxes.
+type Line = (u32, u32, Vec<Shown>);
 
 /// The layouts that are drawn, in the order of the model. What another model of the format does not have is marked.
 pub fn all_alike(format: &Format, usual: &Format) -> Vec<Alike> {
@@ -28,7 +31,7 @@ pub fn all_alike(format: &Format, usual: &Format) -> Vec<Alike> {
     for place in (0..format.layouts.len()).filter(|place| is_drawn(format, *place)) {
         let lines = lines(format, usual, place);
         let name = &format.layouts[place].name;
-        let same = |one: &&mut Alike| format.layouts[one.places[0]].name == *name && one.lines == lines;
+        let same = |one: &&mut Alike| format.layouts[one.places[0]].name == *name && look_alike(&one.lines, &lines);
         match all.iter_mut().find(same) {
             Some(known) => known.places.push(place),
             None => all.push(Alike { places: vec![place], lines }),
@@ -42,8 +45,17 @@ fn is_drawn(format: &Format, place: usize) -> bool {
     format.layouts[place].kind == LayoutKind::Root || !levels_of(format, place, false).is_empty()
 }
 
-/// The lines of bits of a layout: the highest bit, the lowest, and the boxes.
-fn lines(format: &Format, usual: &Format, place: usize) -> Vec<(u32, u32, Vec<Shown>)> {
+/// Whether lines differ in nothing but what they say to those who point at a box.
+fn look_alike(lines: &[Line], others: &[Line]) -> bool {
+    let looks = |lines: &[Line]| -> Vec<(u32, u32, &'static str, String, bool)> {
+        let boxes = lines.iter().flat_map(|(_, _, boxes)| boxes);
+        boxes.map(|one| (one.high, one.low, one.class, one.label.clone(), one.optional)).collect()
+    };
+    looks(lines) == looks(others)
+}
+
+/// The lines of bits of a layout.
+fn lines(format: &Format, usual: &Format, place: usize) -> Vec<Line> {
     let layout = &format.layouts[place];
     let namesakes: Vec<&Layout> = usual
         .layouts
@@ -113,7 +125,7 @@ impl Alike {
 }
 
 /// What is drawn of a row on one line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Shown {
     high: u32,
     low: u32,
