@@ -69,7 +69,7 @@ impl<P: PageTable> Runner<'_, P> {
             n => self.shape.boundaries[n - 2].min(last) & !(bytes - 1),
         };
         let base = if zone >= 2 { base.saturating_sub(2 * bytes) } else { base };
-        let mut first = base + self.rng.random_range(0..4) * bytes;
+        let mut first = base.saturating_add(self.rng.random_range(0..4) * bytes);
         let mut length = self.rng.random_range(1..=4) * bytes;
         if self.chance(25) {
             first = first.saturating_add(self.rng.random_range(0..20_u64) << smallest);
