@@ -134,7 +134,7 @@ impl Facts {
             levels.iter().map(|level| (level.number, level.shift, level.index_bits)).collect()
         };
         let count = smaller.levels.len();
-        let last = smaller.levels.last().map_or(0, |level| (1_u64 << (level.shift + level.index_bits)) - 1);
+        let last = smaller.levels.last().map_or(0, |level| u64::MAX >> (u64::BITS - level.shift - level.index_bits));
         let same = |position| f.extend(position) == own.extend(position);
         self.levels.len() == count + 1
             && geometry(&self.levels[..count]) == geometry(&smaller.levels)
