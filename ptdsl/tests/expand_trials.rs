@@ -11,7 +11,7 @@ use ptdsl::tree::FormatKind;
 use ptdsl::{bind, compile};
 
 /// The trial formats that need what the generator has no code for.
-const REFUSED: [&str; 3] = ["armv7_short", "dart1_4k", "pascal_mmu2"];
+const REFUSED: [&str; 2] = ["dart1_4k", "pascal_mmu2"];
 
 /// The usual binding, and those in which one feature or parameter is decided otherwise.
 fn bindings(description: &Description) -> Vec<Binding> {

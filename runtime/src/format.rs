@@ -267,6 +267,13 @@ pub trait Level: Sized + 'static {
         Self::index_bits(f) + <WordOf<Self> as Word>::BYTES_LG2
     }
 
+    /// How many bits behind a table belong to each of its slots, a multiple of 8: software's, which the engine leaves alone.
+    #[inline]
+    fn companion_bits(f: Self::Format) -> u32 {
+        let _ = f;
+        0
+    }
+
     /// The sizes of leaves at this level, runs included; empty if there are none.
     #[inline]
     fn leaf_sizes(f: Self::Format) -> Sizes {

@@ -13,6 +13,7 @@ use crate::format::{Format, Level, RootVisitor};
 use crate::frames::Frames;
 use crate::memory::Memory;
 use crate::range_mut::{RangeMut, Reach, Target};
+use crate::reading::companion::CompanionOf;
 use crate::reading::translate::{Lookup, Mapping, Translate};
 use crate::reading::walk::{Visitor, Walk};
 use crate::tables::span::{all_sizes, va_range, whole};
@@ -170,6 +171,19 @@ impl<F: Format> Tree<F> {
         memory.begin();
         let va = va.into().get();
         self.format.root(Lookup { f: self.format, memory, root: self.root, va })
+    }
+
+    /// Where the bits are that the format keeps behind a table for software (`companion`), of the slot at which the walk for
+    /// `va` ends, be there a leaf or none. None if the tables of that level have no such bits. They belong to the client, who
+    /// writes them by way of the same memory; a new table has anything there, and a table that goes takes them along.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] if a table cannot be reached, or if the tables do not translate `va`.
+    pub fn companion<M: Memory>(&self, memory: &M, va: impl Into<Va>) -> Result<Option<Oa>, Fault> {
+        memory.begin();
+        let va = va.into().get();
+        self.format.root(CompanionOf { f: self.format, memory, root: self.root, va })
     }
 
     /// Shows `visitor` all there is in `range`, in order.

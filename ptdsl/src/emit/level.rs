@@ -156,6 +156,9 @@ fn geometry(plan: &Plan<'_>, level: &Level) -> Vec<Method> {
     });
     let align = plan.at_level(level, |format, place| Expr::number(align_lg2(plan, format, place)));
     methods.push(Method::simple("align_lg2", Vec::new(), quote!(u32), &align).usual(usual));
+    let beside = plan.at_level(level, |format, place| Expr::number(format.levels[place].companion_bits));
+    let none = beside == Expr::Number(0);
+    methods.push(Method::simple("companion_bits", Vec::new(), quote!(u32), &beside).usual(none));
     let krate = plan.krate();
     let sizes = plan.at_level(level, |format, place| sizes(&plan.leaves(format, place)));
     let every: Vec<Leaf<'_>> =

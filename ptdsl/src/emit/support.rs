@@ -43,9 +43,6 @@ impl Found<'_> {
             if !matches!(level.word_bits, 32 | 64) || level.word_bits != first {
                 self.add("words of 128 bits or of several widths", &level.name, level.line);
             }
-            if level.companion_bits != 0 {
-                self.add("software bits beside its words", &level.name, level.line);
-            }
             if format.levels.len() > 8 {
                 self.add("more than 8 levels", &format.name, format.line);
             }

@@ -82,10 +82,12 @@ pub(crate) struct Counted {
     next: usize,
 }
 
-/// What a table of level `L` takes.
+/// What a table of level `L` takes, with what belongs to its slots behind it.
 #[inline(always)]
 pub(crate) fn shape<L: Level>(f: L::Format) -> TableShape {
-    TableShape { level: L::NUMBER, bytes_lg2: L::index_bits(f) + WordOf::<L>::BYTES_LG2, align_lg2: L::align_lg2(f) }
+    let slot = (1 << WordOf::<L>::BYTES_LG2) + L::companion_bits(f) / 8;
+    let bytes_lg2 = L::index_bits(f) + slot.next_power_of_two().trailing_zeros();
+    TableShape { level: L::NUMBER, bytes_lg2, align_lg2: L::align_lg2(f) }
 }
 
 /// Frames for tables, by level.
