@@ -356,20 +356,24 @@ pub trait Level: Sized + 'static {
         f.table(address)
     }
 
-    /// The word that points to the table at `address` that takes the place of the leaf word `w`: it says what `w` says and
-    /// leaves below cannot.
-    #[inline]
-    fn table_for(f: Self::Format, w: WordOf<Self>, address: u64) -> WordOf<Self> {
-        let _ = w;
-        Self::table(f, address)
-    }
-
     /// The leaf word `w` that takes the place of the table word `table`, with what that says for the leaves below, which
     /// cannot.
     #[inline]
     fn leaf_for(f: Self::Format, w: WordOf<Self>, table: WordOf<Self>) -> WordOf<Self> {
         let _ = (f, table);
         w
+    }
+
+    /// Zero, if `change` asks leaves below the table word `w` for nothing that the table says otherwise, in place of the
+    /// leaves, which cannot.
+    ///
+    /// # Errors
+    ///
+    /// [`Unencodable`] names what the table says.
+    #[inline]
+    fn changes_below(f: Self::Format, w: WordOf<Self>, change: &ChangeOf<Self>) -> Result<WordOf<Self>, Unencodable> {
+        let _ = (f, w, change);
+        Ok(<WordOf<Self> as Word>::ZERO)
     }
 
     /// The address in a table word.

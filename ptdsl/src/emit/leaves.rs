@@ -353,22 +353,21 @@ fn resizing<'a>(plan: &Plan<'a>, place: usize, kinds: &Kinds<'a>) -> Vec<Method>
         Method::new(method, parameters, quote!(Encoded), &statements, &|p| body.mentions(p))
     };
     let mut methods = Vec::new();
-    methods.extend(moves_between(plan, (kinds, kinds), false).map(|body| method("resize", body)));
+    methods.extend(moves_between(plan, kinds, kinds).map(|body| method("resize", body)));
     if let Some(below) = plan.below(place) {
         let below_kinds = Kinds::new(plan, below);
-        methods.extend(moves_between(plan, (kinds, &below_kinds), true).map(|body| method("descend", body)));
+        methods.extend(moves_between(plan, kinds, &below_kinds).map(|body| method("descend", body)));
     }
     methods
 }
 
-/// Every leaf of one level as every leaf of another, perhaps one below a table that takes the place of the first.
-fn moves_between<'a>(plan: &Plan<'a>, (from, to): (&Kinds<'a>, &Kinds<'a>), is_below: bool) -> Option<Body> {
+/// Every leaf of one level as every leaf of another.
+fn moves_between<'a>(plan: &Plan<'a>, from: &Kinds<'a>, to: &Kinds<'a>) -> Option<Body> {
     let mut cases = Vec::new();
-    for (member, place, coordinate, old) in from.all() {
+    for (member, _, coordinate, old) in from.all() {
         let format = plan.format(member);
-        let elsewhere = if is_below { plan.said_for_leaves(format, place) } else { Vec::new() };
         for (_, _, _, new) in to.all().filter(|(other, ..)| *other == member) {
-            let value = moved(plan, format, (old, new), from.known(member), &elsewhere);
+            let value = moved(plan, format, (old, new), from.known(member));
             let sizes = new.lg2..=new.most_lg2;
             cases.extend(sizes.map(|lg2| Case { member, at: vec![u128::from(lg2), coordinate], value: value.clone() }));
         }

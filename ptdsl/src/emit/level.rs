@@ -3,18 +3,18 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 
-use super::body::{Method, Parameter};
+use super::body::{Body, Method, Parameter};
 use super::cube::Formula;
 use super::docs;
 use super::expr::{Expr, Op};
 use super::kinds::Kinds;
 use super::leaves::Leaves;
 use super::ones;
-use super::plan::{Case, Leaf, Level, Plan, of_kind};
+use super::plan::{Case, Leaf, Level, Plan, attribute_of, of_kind};
 use super::scatter;
 use super::show::{decimal, name};
 use super::words::{self, class, w};
-use crate::model::{Field, Format, Layout, LayoutKind};
+use crate::model::{Combine, Field, Format, Layout, LayoutKind};
 
 /// Methods that a level leaves to the format if it says nothing of its own.
 const COMMON: [&str; 16] = [
@@ -353,19 +353,39 @@ fn leaf_words<'a>(plan: &Plan<'a>, level: &Level, kinds: &Kinds<'a>) -> Vec<Meth
     methods
 }
 
-/// How what leaves below cannot say goes between a leaf and the table in its place.
+/// What becomes of what tables say for leaves below that cannot.
 fn for_leaves<'a>(plan: &Plan<'a>, level: &Level, kinds: &Kinds<'a>) -> Vec<Method> {
     let said = plan.places(level).any(|(member, place)| !plan.said_for_leaves(plan.format(member), place).is_empty());
     if !said {
         return Vec::new();
     }
-    let table = kinds.merged(plan, &mut |format, place, leaf| words::table_for(plan, format, place, leaf.layout));
     let leaf = kinds.merged(plan, &mut |format, place, leaf| words::leaf_for(plan, format, place, leaf.layout));
-    let of_table = vec![word(plan, "w"), ("address", quote!(u64))];
     vec![
-        Method::simple("table_for", of_table, plan.word(), &table),
         Method::simple("leaf_for", vec![word(plan, "w"), word(plan, "table")], plan.word(), &leaf),
+        changes_below(plan, level),
     ]
+}
+
+/// Refuses changes of leaves below a table of what that says for them, and says as they cannot.
+fn changes_below(plan: &Plan<'_>, level: &Level) -> Method {
+    let cases = plan.places(level).map(|(member, place)| {
+        let format = plan.format(member);
+        let before = plan.said_for_leaves(format, place).into_iter().filter_map(|field| {
+            let attribute = plan.attributes.iter().position(|known| known.name == field.name)?;
+            let asked = Expr::bit_and(vec![Expr::var("change.fields"), Expr::Bits(1 << attribute)]);
+            let bits = Expr::Bits(scatter::word_bits(&field.pieces));
+            let combine = attribute_of(format, &field.name).map_or(Combine::Own, |known| known.combine);
+            let nothing = if words::neutral_bit(combine, field) { bits.clone() } else { Expr::Bits(0) };
+            let says_nothing = Expr::bit_and(vec![w(), bits]).eq(nothing);
+            Some((field.name.clone(), Expr::or(vec![asked.eq(Expr::Bits(0)), says_nothing])))
+        });
+        let body = Body { before: before.collect(), value: Expr::Bits(0), after: Vec::new() };
+        Case { member, at: Vec::new(), value: body }
+    });
+    let body = Body::merged(plan, &[], cases.collect()).unwrap_or(Body::of(Expr::Bits(0)));
+    let statements = |format: &str| body.renamed("f", format).fallible(plan.krate());
+    let parameters = vec![word(plan, "w"), ("change", quote!(&Change))];
+    Method::new("changes_below", parameters, quote!(Encoded), &statements, &|p| body.mentions(p))
 }
 
 /// What the slot of a leaf holds while its size changes: the leaf with the bit set that the format names, or nothing.

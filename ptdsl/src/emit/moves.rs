@@ -99,19 +99,12 @@ pub(crate) fn carried<'f>(word: &Expr, pairs: impl Iterator<Item = (&'f Field, &
 
 /// What the leaf word `w` says, said by another layout, with an OA of zero.
 ///
-/// `known` is what words of every layout that `w` may have hold alike; the table above says the fields of `elsewhere`.
-pub(crate) fn moved(
-    plan: &Plan<'_>,
-    format: &Format,
-    (from, to): (Leaf<'_>, Leaf<'_>),
-    known: Known,
-    elsewhere: &[&Field],
-) -> Body {
+/// `known` is what words of every layout that `w` may have hold alike.
+pub(crate) fn moved(plan: &Plan<'_>, format: &Format, (from, to): (Leaf<'_>, Leaf<'_>), known: Known) -> Body {
     let mut moves = Moves::default();
     for old in &from.layout.fields {
         match field(to.layout, &old.name) {
             Some(new) => same_field(&mut moves, old, new),
-            None if elsewhere.iter().any(|field| field.name == old.name) => {}
             None => lost_field(plan, &mut moves, format, from, old),
         }
     }

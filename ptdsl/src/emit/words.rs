@@ -277,16 +277,6 @@ pub(crate) fn own_for_leaves<'a>(plan: &Plan<'a>, format: &'a Format, place: usi
     plan.said_for_leaves(format, place).into_iter().filter(own).collect()
 }
 
-/// The word that points to the table at `address` and says what the leaf `w` says and leaves below cannot.
-pub(crate) fn table_for<'a>(plan: &Plan<'a>, format: &'a Format, place: usize, leaf: &Layout) -> Expr {
-    let Some((_, layout)) = plan.table(format, place) else { return Expr::Bits(0) };
-    let fields = plan.said_for_leaves(format, place);
-    let said = fields.iter().filter_map(|to| Some((leaf.fields.iter().find(|from| from.name == to.name)?, *to)));
-    let (value, taken) = super::moves::carried(&w(), said);
-    let plain = table(plan, format, place, layout);
-    if taken == 0 { plain } else { Expr::bit_or(vec![without(plain, taken), value]) }
-}
-
 /// The leaf word `w` with what the word `table` says for the leaves below it.
 pub(crate) fn leaf_for<'a>(plan: &Plan<'a>, format: &'a Format, place: usize, leaf: &Layout) -> Expr {
     let fields = plan.said_for_leaves(format, place);
@@ -296,18 +286,6 @@ pub(crate) fn leaf_for<'a>(plan: &Plan<'a>, format: &'a Format, place: usize, le
         w()
     } else {
         Expr::bit_or(vec![Expr::bit_and(vec![w(), Expr::Bits(plan.word_ones() & !taken)]), value])
-    }
-}
-
-/// A word without some of its constant bits.
-fn without(word: Expr, bits: u128) -> Expr {
-    match word {
-        Expr::Bits(constant) => Expr::Bits(constant & !bits),
-        Expr::Op(op, operands) => {
-            let cut = |operand| if let Expr::Bits(constant) = operand { Expr::Bits(constant & !bits) } else { operand };
-            op.of(operands.into_iter().map(cut).collect())
-        }
-        other => other,
     }
 }
 

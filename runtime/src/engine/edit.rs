@@ -66,6 +66,13 @@ pub(crate) trait Edit<F: Format>: Copy {
         w
     }
 
+    /// Whether [`sees`](Self::sees) finds the leaf word `w` (or template) again in the slot that [keeps](Self::keep) it.
+    #[inline(always)]
+    fn can_keep<L: Level<Format = F>>(f: F, w: WordOf<L>) -> bool {
+        let _ = (f, w);
+        true
+    }
+
     /// What a slot holds for the changed leaf word `w`.
     #[inline(always)]
     fn put<L: Level<Format = F>>(f: F, w: WordOf<L>) -> WordOf<L> {
@@ -81,6 +88,13 @@ pub(crate) trait Edit<F: Format>: Copy {
     #[inline(always)]
     fn check<L: Level<Format = F>>(&self, f: F, w: WordOf<L>, live: bool) -> Result<(), Unencodable> {
         let _ = (f, w, live);
+        Ok(())
+    }
+
+    /// Says why the edit is not for leaves below the table word `w`.
+    #[inline(always)]
+    fn check_below<L: Level<Format = F>>(&self, f: F, w: WordOf<L>) -> Result<(), Unencodable> {
+        let _ = (f, w);
         Ok(())
     }
 

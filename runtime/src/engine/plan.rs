@@ -71,7 +71,10 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         plan: &mut Plan<'_>,
     ) -> Result<(), Error> {
         let (f, Span { first, last }) = (self.f, plan.span);
-        if self.look_at_all {
+        let stretch = slots.stretch(index::<L>(f, first), index::<L>(f, last));
+        // One that does not fit as it is may do when it is split, and then others are to be looked at, too.
+        let has_misfit = self.can_misfit && self.edit.misfit(f, &stretch, self.live)?.is_some();
+        if self.look_at_all || has_misfit {
             for at in (first..=last).step_by(1 << L::shift(f)) {
                 let w = slots.get(index::<L>(f, at));
                 if let Some(word) = E::sees::<L>(f, w) {
@@ -81,15 +84,6 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
                 }
             }
             return Ok(());
-        }
-        let stretch = slots.stretch(index::<L>(f, first), index::<L>(f, last));
-        if self.can_misfit
-            && let Some(number) = self.edit.misfit(f, &stretch, self.live)?
-        {
-            let at = first + ((number as u64) << L::shift(f));
-            if let Some(w) = E::sees::<L>(f, slots.get(index::<L>(f, at))) {
-                return self.plan_leaf::<L>(w, at, plan);
-            }
         }
         if self.refuse_holes
             && let Some(number) = stretch.find(|w| E::sees::<L>(f, w).is_none())
@@ -130,6 +124,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
                 if is_foreign::<L>(f, w) && !goes {
                     return Err(Error::Borrowed { va: va(f, at & !slot_mask) });
                 }
+                self.edit.check_below::<L>(f, w)?;
                 // Below what is foreign, nothing is changed; below what is pinned, something may be foreign.
                 if !is_foreign::<L>(f, w) && (look_at_all || !is_covered || is_pinned::<L>(f, w)) {
                     return Ok(Some((Span { first: at, last: end.min(last) }, Table::below::<L>(f, w))));

@@ -224,6 +224,11 @@ impl<F: Format> Edit<F> for Showing {
     }
 
     #[inline(always)]
+    fn can_keep<L: Level<Format = F>>(f: F, w: WordOf<L>) -> bool {
+        comes_back::<L>(f, w)
+    }
+
+    #[inline(always)]
     fn change<L: Level<Format = F>>(&self, _f: F, w: WordOf<L>) -> Result<WordOf<L>, Unencodable> {
         Ok(w)
     }

@@ -83,6 +83,11 @@ impl<F: Format> Edit<F> for Patch<'_, F> {
     }
 
     #[inline]
+    fn check_below<L: Level<Format = F>>(&self, f: F, w: WordOf<L>) -> Result<(), Unencodable> {
+        L::changes_below(f, w, self.0).map(drop)
+    }
+
+    #[inline]
     fn can_say<L: Level<Format = F>>(&self, f: F) -> bool {
         L::patch(f, self.0).is_ok()
     }

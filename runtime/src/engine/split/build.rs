@@ -131,6 +131,9 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         };
         let check = |size| {
             let template = template(size)?;
+            if fate != Fate::Changed && !E::can_keep::<L>(f, template) {
+                return Err(Unencodable { attribute: "absence" }.into());
+            }
             if fate == Fate::Changed && !E::CLEARS {
                 self.check_fit::<L>(va(f, leaf.span.first), self.edit.change::<L>(f, template)?)?;
             }
@@ -214,7 +217,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         for slot in cuts.slots() {
             let slot = self.slot_below::<L>(leaf, slot)?;
             let child = self.build_split::<L::Below>(&slot, slot.part(part), is_changed, reserve)?;
-            let w = L::Below::table_for(f, slot.word, child.address().get());
+            let w = L::Below::table(f, child.address().get());
             table.open(f, self.memory, |slots| slots.set(index::<L::Below>(f, slot.span.first), w))?;
         }
         clean_new(f, self.memory, &table);

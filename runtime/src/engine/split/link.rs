@@ -48,7 +48,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         let recording = Recording::of_machine::<L>(f);
         loop {
             let child = self.build_split::<L>(&leaf, part, is_changed, &mut env.reserve)?;
-            let w = L::table_for(f, leaf.word, child.address().get());
+            let w = L::table(f, child.address().get());
             let Err(now) = self.link::<L, T>(table, &leaf, w, by, env.tlb)? else {
                 clean_slots(f, self.memory, table, leaf.span);
                 return Ok(true);

@@ -90,14 +90,15 @@ impl Sets {
         &self.list[set.0 as usize]
     }
 
-    /// The number of the set of what a leaf says: what its layout does not say is zero, rights and records apart.
+    /// The number of the set of what a leaf says: what its layout does not say is zero, or allowed if it is a right; records
+    /// are left out.
     pub(crate) fn add_leaf(&mut self, model: &Format, mut attributes: Attributes) -> SetId {
         for attribute in &model.attributes {
             let name = attribute.name.as_str();
-            if attribute.hardware || RIGHTS.contains(&name) || attributes.contains_key(name) {
+            if attribute.hardware || attributes.contains_key(name) {
                 continue;
             }
-            if name == "secure" {
+            if RIGHTS.contains(&name) || name == "secure" {
                 attributes.insert(name.to_owned(), Value::Flag(true));
                 continue;
             }
