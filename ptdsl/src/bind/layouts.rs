@@ -59,12 +59,12 @@ impl Made {
                 continue;
             }
             let layout = env.description.layouts.iter().find(|layout| layout.node.name == entry.layout)?;
-            let refused = entry.refused || !there;
+            let word = maker.layout(layout, Site::Level(index, range));
+            let refused = entry.refused || !there || exceeds_root(&word, geometry, index, range);
             if layout.node.kind == LayoutKind::Absent && !refused && empty.is_none() {
                 empty = Some(layout);
             }
-            let layout = self.shape(maker.layout(layout, Site::Level(index, range)));
-            entries.push(model::Entry { layout, refused });
+            entries.push(model::Entry { layout: self.shape(word), refused });
         }
         let emptied = |range: usize| {
             let layout = maker.layout(empty?, Site::Level(index, range));
@@ -92,6 +92,13 @@ impl Made {
             empty: emptied.into_iter().map(|(word, _)| word).collect(),
         })
     }
+}
+
+/// Whether a run has more slots than the table, which happens to small roots alone: other tables are checked to have room.
+fn exceeds_root(word: &model::Layout, geometry: &Geometry<'_>, index: usize, range: usize) -> bool {
+    let root = geometry.ranges.get(range).filter(|range| range.root == index);
+    let most_lg2 = word.run.as_ref().map_or(0, |run| run.most_lg2);
+    root.is_some_and(|root| most_lg2 > root.root_index_bits)
 }
 
 /// Whether two layouts differ in nothing but the levels they stand at.
