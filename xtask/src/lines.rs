@@ -59,7 +59,8 @@ mod tests {
         for file in files(&crate::workspace().join("formats"), ".ptf") {
             let text = std::fs::read_to_string(&file).expect("a format file can be read");
             for (name, lines) in description_lines(&text) {
-                let most = if name.ends_with("5level") { 10 } else { 90 };
+                // The longest is that of Arm's short descriptors: four kinds of leaves, each in two views.
+                let most = if name.ends_with("5level") { 10 } else { 110 };
                 assert!(lines <= most, "{} has {lines} lines in {}, at most {most} are wanted", name, file.display());
                 seen += 1;
             }
