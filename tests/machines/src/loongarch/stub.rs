@@ -2,7 +2,7 @@
 //!
 //! It runs at privilege level 0 in a direct-mapped window of VA. An access is made at the level that is asked for, by a few
 //! instructions in a window that level 3 may use as well (a read or write), or in the frame itself (a fetch); a system call
-//! comes back. What the TLB lacks is refilled by a handler that walks the tables with the instructions for that.
+//! comes back. The TLB is emptied before each probe. What the TLB lacks is refilled by a handler that walks the tables with the instructions for that.
 
 use super::assembler::{Register, Text, ZERO};
 use super::{CONTROL, Walk};
@@ -139,6 +139,8 @@ fn main(walk: &Walk) -> (Text, u64) {
     let next = text.here();
     text.store(LEFT, HEAD, header::LEFT as u32);
     let done = text.if_zero(LEFT);
+    // QEMU 7.2 lets a page that it has let through for another access be read, whatever NR says.
+    text.invtlb();
     text.load(VA, PROBE, 0);
     text.load_half(KIND, PROBE, 8);
     text.load_half(STORED, PROBE, 12);
@@ -206,8 +208,9 @@ fn exceptions(next: u64) -> Text {
 /// Puts into the TLB what the tables say, whatever it is.
 ///
 /// The machine walks: LDDIR takes the index out of the address, reads the entry and cuts its pointer; LDPTE reads the two
-/// entries of a pair. What a huge page becomes is decided here, by the manual's words for LDPTE, since QEMU 7.2 knows huge pages
-/// of the lowest directory only and forgets their rights: two halves of the size of half a slot, with H taken out and G moved.
+/// entries of a pair. Two things are put right here, by the manual's words for LDPTE. QEMU 7.2 cuts bits 63 to 48 out of
+/// entries (RPLV, NX and NR among them), so these are read once more. And it knows huge pages of the lowest directory only,
+/// so here they become two halves of the size of half a slot, with H taken out and G moved.
 fn refill(walk: &Walk) -> Text {
     let mut text = Text::default();
     text.write(T0, TLBRSAVE);
@@ -223,6 +226,17 @@ fn refill(walk: &Walk) -> Text {
     }
     text.ldpte(T0, 0);
     text.ldpte(T0, 1);
+    text.read(T2, TLBRBADV);
+    text.pick(T2, T2, walk.page_lg2 + walk.table_bits - 1, walk.page_lg2 + 1);
+    text.slli(T2, T2, 4);
+    text.add(T2, T0, T2);
+    for (offset, half) in [(0, TLBRELO0), (8, TLBRELO1)] {
+        text.load(T0, T2, offset);
+        text.pick(T0, T0, 63, 48);
+        text.read(T1, half);
+        text.insert(T1, T0, 63, 48);
+        text.write(T1, half);
+    }
     let fill = text.here();
     text.tlbfill();
     text.read(T0, TLBRSAVE);
