@@ -156,7 +156,6 @@ impl<P: PageTable, R: Processor> Course<'_, '_, P, R> {
         };
         // What fails has changed nothing, and that has to be seen, too.
         let changed = done.map(|unflushed| unflushed.flush(&mut cx)).is_ok();
-        drop(cx);
         self.memory.copy();
         let after = self.look(&places);
         self.found.changes += usize::from(changed);

@@ -101,7 +101,7 @@ impl Unit for AmdVi {
     }
 
     fn switch(&mut self, _: &Image, on: bool) -> Vec<Op> {
-        vec![Op::Write64(CONTROL, LOGS | COMMANDS | u64::from(on) * ENABLED)]
+        vec![Op::Write64(CONTROL, LOGS | COMMANDS | (u64::from(on) * ENABLED))]
     }
 
     fn arm(&self, image: &Image) -> Vec<Op> {

@@ -94,7 +94,7 @@ impl Smmu {
     /// IHI 0070, "Stream Table Entry": valid, stage 1 only, one context; accesses are privileged.
     fn stream(&self) -> [u64; 2] {
         let (stage1, privileged) = (0b101 << 1, 0b11 << 48);
-        [1 | stage1 | self.area + CONTEXT, privileged]
+        [1 | stage1 | (self.area + CONTEXT), privileged]
     }
 
     /// IHI 0070, "Context Descriptor". A clear access flag is no fault (`AFFD`), since QEMU 7.2 does not look at it.
@@ -140,7 +140,7 @@ impl Unit for Smmu {
     }
 
     fn switch(&mut self, _: &Image, on: bool) -> Vec<Op> {
-        vec![Op::Write32(CONTROL, COMMANDS_ENABLED | EVENTS_ENABLED | u32::from(on) * ENABLED)]
+        vec![Op::Write32(CONTROL, COMMANDS_ENABLED | EVENTS_ENABLED | (u32::from(on) * ENABLED))]
     }
 
     fn arm(&self, image: &Image) -> Vec<Op> {

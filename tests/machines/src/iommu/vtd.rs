@@ -129,7 +129,7 @@ impl Unit for VtD {
             Op::Write64(ROOT_TABLE_ADDRESS, roots),
             Op::Write32(GLOBAL_COMMAND, SET_ROOT),
             Op::Write64(QUEUE_TAIL, 0),
-            Op::Write64(QUEUE_ADDRESS, self.queue.base | QUEUE_LG2 - 8),
+            Op::Write64(QUEUE_ADDRESS, self.queue.base | (QUEUE_LG2 - 8)),
             Op::Write32(GLOBAL_COMMAND, QUEUED),
             Op::Write32(GLOBAL_COMMAND, QUEUED | TRANSLATE),
         ]
