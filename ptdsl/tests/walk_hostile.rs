@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
@@ -17,11 +18,17 @@ static MODELS: LazyLock<Vec<Format>> = LazyLock::new(|| {
     descriptions.extend(ptgen_formats::FILES.iter().flat_map(|file| support::resolved(file.text)));
     let mut models = Vec::new();
     for description in descriptions.iter().filter(|one| one.kind == FormatKind::Format) {
-        for on in [false, true] {
-            let features = description.features.iter().filter(|feature| feature.node.name.value != "sharing");
-            let features = features.map(|feature| (feature.node.name.value.clone(), on)).collect();
-            models.push(bind::model(description, &features, &Default::default()).unwrap());
+        let names = description.features.iter().map(|feature| feature.node.name.value.clone());
+        let mut features: BTreeMap<String, bool> = names.clone().map(|name| (name, false)).collect();
+        models.push(bind::model(description, &features, &Default::default()).unwrap());
+        // All that can be on together with those before; twice, for features that need a later one.
+        for name in names.clone().chain(names) {
+            let before = features.insert(name.clone(), true);
+            if bind::model(description, &features, &Default::default()).is_err() {
+                features.insert(name, before.unwrap_or(false));
+            }
         }
+        models.push(bind::model(description, &features, &Default::default()).unwrap());
     }
     models
 });

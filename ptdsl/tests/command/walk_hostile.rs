@@ -75,7 +75,7 @@ fn noise_is_listed_without_harm() {
     let path = file("noise.img", &bytes).display().to_string();
     for format in ptgen_formats::FORMATS {
         for more in [&[][..], &["--json"][..], &["0x1234"][..]] {
-            let mut arguments = vec!["walk", format.name, "--memory", &path, "--root", "0x4000"];
+            let mut arguments = vec!["walk", format.name, "--memory", &path, "--root", "0x10000"];
             arguments.extend(more);
             let addresses = addresses(format);
             if !addresses.is_empty() {

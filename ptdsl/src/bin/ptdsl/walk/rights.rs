@@ -43,6 +43,8 @@ struct LayoutRights {
     /// The columns that combine by `and` (with something said here), and by `or`.
     and: u128,
     or: u128,
+    /// The other columns that are said here.
+    own: u128,
     fields: Vec<FieldStep>,
     groups: Vec<GroupStep>,
 }
@@ -61,16 +63,17 @@ struct GroupStep {
     other: Option<u32>,
 }
 
-/// What the tables on the way allow and add.
+/// What the tables on the way allow and add, and what they say for leaves that cannot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inherited {
     and: u128,
     or: u128,
+    own: u128,
 }
 
 impl Inherited {
     /// At the root.
-    pub const NOTHING: Self = Self { and: u128::MAX, or: 0 };
+    pub const NOTHING: Self = Self { and: u128::MAX, or: 0, own: 0 };
 }
 
 impl Rights {
@@ -111,14 +114,19 @@ impl Rights {
 
     /// The effective attributes of a leaf.
     pub fn leaf(&self, layout: usize, word: u128, inherited: Inherited) -> u128 {
-        (self.layouts[layout].pack(word) & inherited.and) | inherited.or
+        let rights = &self.layouts[layout];
+        (rights.pack(word) & inherited.and) | inherited.or | (inherited.own & !rights.own)
     }
 
     /// What holds below a table word.
     pub fn below(&self, layout: usize, word: u128, inherited: Inherited) -> Inherited {
         let rights = &self.layouts[layout];
         let packed = rights.pack(word);
-        Inherited { and: inherited.and & (packed | !rights.and), or: inherited.or | (packed & rights.or) }
+        Inherited {
+            and: inherited.and & (packed | !rights.and),
+            or: inherited.or | (packed & rights.or),
+            own: (inherited.own & !rights.own) | (packed & rights.own),
+        }
     }
 }
 
@@ -172,7 +180,7 @@ impl LayoutRights {
             match attribute.combine {
                 Combine::And => rights.and |= mask,
                 Combine::Or => rights.or |= mask,
-                Combine::Own => {}
+                Combine::Own => rights.own |= mask,
             }
             match source {
                 Source::Field => rights.field(layout, attribute, column),
