@@ -101,7 +101,7 @@ macro_rules! families {
     };
 }
 
-families! { x86_64, x86_64_5level_full,
+families! { x86_64, x86_64_4level_full,
     set_memory_ro() => "write" "false",
     set_memory_rw() => "write" "true",
     set_memory_x() => "execute" "true",
@@ -117,7 +117,7 @@ families! { x86_64, x86_64_5level_full,
     set_memory_decrypted() => "encrypted" "false",
 }
 
-families! { aarch64, aarch64_stage1_4k_lpa2_full,
+families! { aarch64, aarch64_stage1_4k_full,
     set_memory_ro() => "write" "false",
     set_memory_rw() => "write" "true",
     set_memory_x() => "execute" "true",
@@ -129,7 +129,7 @@ families! { aarch64, aarch64_stage1_4k_lpa2_full,
     set_memory_type(tables::MemoryType::Device) => "memory_type" "device",
 }
 
-families! { riscv, riscv_sv48_full,
+families! { riscv, riscv_sv39_full,
     set_memory_ro() => "write" "false",
     set_memory_rw() => "write" "true",
     set_memory_x() => "execute" "true",

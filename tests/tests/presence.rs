@@ -157,10 +157,10 @@ macro_rules! presence {
     };
 }
 
-presence!(x86_64_live, x86_64_5level_full, Use::Live);
+presence!(x86_64_live, x86_64_4level_full, Use::Live);
 presence!(x86_64_offline, x86_64_4level_usual, Use::Offline);
 presence!(aarch64_live, aarch64_stage1_4k_full, Use::Live);
 presence!(aarch64_offline, aarch64_stage1_4k_lpa2_usual, Use::Offline);
-presence!(riscv_live, riscv_sv48_full, Use::Live);
+presence!(riscv_live, riscv_sv39_full, Use::Live);
 presence!(riscv_offline, riscv_sv57_usual, Use::Offline);
 presence!(rowan_offline, rowan_full, Use::Offline);

@@ -12,10 +12,10 @@ use ptdsl::tree::FormatKind;
 /// Under which bindings of a format something is tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bindings {
-    /// Everything at its usual setting; and every feature on that can be, for the first format of its file with these
-    /// features: those that are made from it differ in their levels, which both bindings show.
+    /// Everything at its usual setting; and every feature on that can be. The second for the first format of its file with
+    /// these features only: those that are made from it differ in their levels, which the first shows.
     Decided,
-    /// Those, and with features and parameters left to run time.
+    /// Those of `Decided`, and, likewise once, with features and parameters left to run time.
     All,
 }
 
@@ -157,9 +157,10 @@ impl Source<'_> {
         for &(name, skip) in late {
             bindings.extend(runtime(description, last.clone(), skip).map(|binding| (name, binding)));
         }
-        let repeats = which == Bindings::Decided && !is_first_of_its_features(&descriptions, description);
+        let repeats = !is_first_of_its_features(&descriptions, description);
         for (name, binding) in bindings {
-            if !is_wanted(&format!("{}_{name}", self.format), repeats && name == "full") {
+            let repeats = repeats && name != "usual";
+            if !is_wanted(&format!("{}_{name}", self.format), repeats) {
                 continue;
             }
             let family = ptdsl::bind::bind(description, &binding).expect("a binding of the test list is valid");
