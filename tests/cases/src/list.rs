@@ -51,7 +51,7 @@ fn asked() -> Option<Vec<String>> {
     Some(asked.split(',').map(str::to_owned).collect())
 }
 
-/// As [`write()`], but only these cases, by name, and the growing ones of one format.
+/// As [`write()`], but only these cases, by name, and the growing ones of their formats.
 ///
 /// # Panics
 ///
@@ -66,7 +66,7 @@ pub fn write_some(formats: &str, which: Bindings, cases: &[&str]) {
         assert!(written.iter().any(|name| name == case), "there is no case `{case}`");
     }
     write_each(formats, ("growing", "every_growing_case"), |source, out, names| {
-        if names.is_empty() {
+        if cases.iter().any(|case| case.strip_prefix(source.format).is_some_and(|binding| binding.starts_with('_'))) {
             source.growing(out, names);
         }
     });
@@ -210,14 +210,15 @@ impl Source<'_> {
     }
 }
 
-/// Whether no format before this one has the same features.
+/// Whether no format before this one has the same features, and words of the same width.
 fn is_first_of_its_features(all: &[Description], one: &Description) -> bool {
-    let features = |description: &Description| -> BTreeSet<String> {
-        description.features.iter().map(|feature| feature.node.name.value.clone()).collect()
+    let kind = |description: &Description| -> (BTreeSet<String>, Option<u128>) {
+        let features = description.features.iter().map(|feature| feature.node.name.value.clone());
+        (features.collect(), description.word.as_ref().map(|word| word.bits.value.value))
     };
     let before = all.iter().take_while(|other| other.name.value != one.name.value);
     let mut formats = before.filter(|other| other.kind == FormatKind::Format);
-    formats.all(|other| features(other) != features(one))
+    formats.all(|other| kind(other) != kind(one))
 }
 
 /// Everything at its usual setting.
