@@ -1,7 +1,12 @@
 //! Writes the list of what is simulated: formats of each kind, under two bindings. It is not all that ship, which take more
-//! memory to compile at once than machines have; random sequences (`tests/random`) run over every one of them.
+//! memory to compile at once than machines have. `PTGEN_CASES` names others.
 
 fn main() {
+    if std::env::var_os("PTGEN_CASES").is_some() {
+        ptgen_cases::write("../formats", ptgen_cases::Bindings::Decided);
+        ptgen_cases::write_growing("../formats");
+        return;
+    }
     let cases = [
         "aarch64_stage1_4k_usual",
         "aarch64_stage1_4k_full",

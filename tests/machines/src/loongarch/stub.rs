@@ -84,7 +84,7 @@ pub(crate) fn tag_code(number: u32) -> Vec<u8> {
 
 /// Where the instructions that make accesses stand in the window for all levels.
 pub(super) const fn call() -> u64 {
-    COMMON | CONTROL + CALL
+    COMMON | (CONTROL + CALL)
 }
 
 /// Writes the parts of the text into the control area.
@@ -103,7 +103,7 @@ pub(super) fn install(control: Control<'_>, walk: &Walk) {
 
 /// An offset in the window for level 0.
 fn window(offset: u64) -> u64 {
-    WINDOW | CONTROL + offset
+    WINDOW | (CONTROL + offset)
 }
 
 /// Sets the registers and goes through the probes. Also answers where the next probe is taken, in bytes.
@@ -153,7 +153,7 @@ fn main(walk: &Walk) -> (Text, u64) {
     text.or(T0, T0, T1);
     text.write(T0, PRMD);
     text.andi(KIND, KIND, 3);
-    text.li(T0, COMMON | CONTROL + ACCESS);
+    text.li(T0, COMMON | (CONTROL + ACCESS));
     text.andi(T1, KIND, 2);
     let data = text.if_zero(T1);
     text.addi(T0, VA, tag::LOONGARCH_CODE as u32);

@@ -126,12 +126,12 @@ impl Code {
     }
 
     /// `mtspr`.
-    pub(super) fn to_special(&mut self, special: u32, from: u32) {
+    pub(super) fn set_special(&mut self, special: u32, from: u32) {
         self.x(from, special & 31, special >> 5, 467);
     }
 
     /// `mfspr`.
-    pub(super) fn from_special(&mut self, t: u32, special: u32) {
+    pub(super) fn get_special(&mut self, t: u32, special: u32) {
         self.x(t, special & 31, special >> 5, 339);
     }
 

@@ -141,8 +141,8 @@ fn text(control: Control<'_>, data_at: u64) -> (Vec<u8>, u64, u64) {
     code.load_doubleword(STATE, OWN | PROBLEM | INSTRUCTIONS | DATA);
     code.here(supervisor);
     code.here(go);
-    code.to_special(special::SRR0, GOAL);
-    code.to_special(special::SRR1, STATE);
+    code.set_special(special::SRR0, GOAL);
+    code.set_special(special::SRR1, STATE);
     code.return_from_interrupt();
 
     code.here(data);
@@ -158,7 +158,7 @@ fn text(control: Control<'_>, data_at: u64) -> (Vec<u8>, u64, u64) {
     for (register, name) in
         [(ADDRESS, special::DAR), (SYNDROME, special::DSISR), (COUNTER, special::SRR0), (WHY, special::SRR1)]
     {
-        code.from_special(register, name);
+        code.get_special(register, name);
     }
     code.compare(CAUSE, INSTRUCTION_STORAGE as i32);
     code.branch_if_not_equal(not_instruction);
@@ -199,7 +199,7 @@ fn start(code: &mut Code, control: Control<'_>) {
     code.load_little(LEFT, 0, PLACE);
     for (name, index) in [(special::LPCR, setting::LPCR), (special::PTCR, setting::PTCR)] {
         code.load(VALUE, AREA, header::SETTINGS + 8 * index);
-        code.to_special(name, VALUE);
+        code.set_special(name, VALUE);
     }
     for (name, value) in [
         (special::LPID, 0),
@@ -209,7 +209,7 @@ fn start(code: &mut Code, control: Control<'_>) {
         (special::DECREMENTER, 0x7fff_ffff),
     ] {
         code.load_doubleword(VALUE, value);
-        code.to_special(name, VALUE);
+        code.set_special(name, VALUE);
     }
     code.synchronise();
 }

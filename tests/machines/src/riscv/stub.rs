@@ -7,6 +7,10 @@
 //! `s0` points to the header, `s1` to the probe, `s2` to its result, `s3` counts the probes left. Neither the accesses
 //! nor the code in tags touch these. Words of the header and of results have 64 bits on harts of 32 bits, too.
 
+#![expect(
+    clippy::useless_conversion,
+    reason = "the assembler converts the numbers of registers, whatever type they have"
+)]
 #![expect(clippy::unnecessary_cast, reason = "the assembler's macro casts what it is given")]
 
 use dynasmrt::riscv::RiscvRelocation;
@@ -264,7 +268,7 @@ impl Stub {
             ; j =>store
             ; fetch:
         );
-        self.to_guest();
+        self.enter_guest_on_return();
         dynasm!(self.ops
             ; .arch riscv32i
             ; .feature zicsr
@@ -312,7 +316,7 @@ impl Stub {
     }
 
     /// Has `mret` go to a guest, if there is one.
-    fn to_guest(&mut self) {
+    fn enter_guest_on_return(&mut self) {
         match (self.guest, self.width) {
             (false, _) => {}
             (true, Width::X64) => dynasm!(self.ops

@@ -46,8 +46,8 @@ pub(super) const fn host_root(five_levels: bool) -> u64 {
 /// The lowest 2 GiB, each address to itself.
 pub(super) fn write_host_tables(control: Control<'_>) {
     let put = |offset: u64, word: u64| control.write(offset, &word.to_le_bytes());
-    put(HOST_PML5, CONTROL + HOST_PML4 | ENTRY);
-    put(HOST_PML4, CONTROL + HOST_PDPT | ENTRY);
+    put(HOST_PML5, (CONTROL + HOST_PML4) | ENTRY);
+    put(HOST_PML4, (CONTROL + HOST_PDPT) | ENTRY);
     put(HOST_PDPT, LARGE);
     put(HOST_PDPT + 8, 1 << 30 | LARGE);
 }
@@ -58,7 +58,7 @@ pub(super) fn write_guest_tables(control: Control<'_>) {
         control.write(page, &[0; 0x1000]);
     }
     let put = |table: u64, shift: u32, word: u64| {
-        control.write(table + 8 * (CONTROL + control::TEXT2 >> shift & 0x1ff), &(word | ENTRY).to_le_bytes());
+        control.write(table + 8 * ((CONTROL + control::TEXT2) >> shift & 0x1ff), &(word | ENTRY).to_le_bytes());
     };
     for (level, shift) in [39, 30, 21].into_iter().enumerate() {
         let table = PML4 + 0x1000 * level as u64;
