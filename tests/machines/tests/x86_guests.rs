@@ -47,7 +47,7 @@ fn tables<'a>(machine: &dyn Machine, image: &'a Image, levels: u32, va_bits: u32
     for reserved in machine.reserved() {
         let write = if reserved.rights.write() { W } else { 0 };
         for offset in (0..reserved.bytes).step_by(PAGE as usize) {
-            tables.set(reserved.va + offset, 0, reserved.oa + offset | P | U | A | D | write);
+            tables.set(reserved.va + offset, 0, (reserved.oa + offset) | P | U | A | D | write);
         }
     }
     tables

@@ -117,7 +117,7 @@ impl Processor for Arm32 {
             // DDI 0406C, "Long-descriptor format memory attributes": UNPREDICTABLE.
             return Some("a reserved shareability");
         }
-        if word.bits & BEYOND != 0 && word.bits & TYPE != BLOCK || word.bits & BEYOND != 0 && word.level != 0 {
+        if word.bits & BEYOND != 0 && (word.bits & TYPE != BLOCK || word.level != 0) {
             // Not looked at by ARMv7 (DDI 0406C, "UNK/SBZP"), an address size fault in ARMv8 (DDI 0487): no translation
             // fault in either.
             return Some("addresses of more than 40 bits");

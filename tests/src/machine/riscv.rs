@@ -72,7 +72,7 @@ impl Processor for RiscV {
             return va <= u32::MAX.into();
         }
         let sign = va.cast_signed() >> (self.bits() - 1);
-        !(self.guest && self.signed_guests) || !matches!(sign, 1 | -1)
+        !(self.guest && self.signed_guests && matches!(sign, 1 | -1))
     }
 
     fn nothing_from(&self) -> Option<u64> {
