@@ -55,6 +55,5 @@ fn companions_follow_their_table_and_are_the_clients() {
     }
 
     table.free(&mut cx).expect("the arena has all of it");
-    drop(cx);
     assert!(tally.is_balanced(), "{tally:?}");
 }

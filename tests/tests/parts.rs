@@ -96,7 +96,7 @@ fn what_is_not_there_needs_no_memory() {
         let word = arena.read(segments + 8 * (512 + slot)).expect("the table is there");
         assert!(arena.write(end - PAGE + 8 * slot, word));
     }
-    arena.write(table.root(), (end - 2 * PAGE | 1 << 6 | 4 | 1).swap_bytes());
+    arena.write(table.root(), ((end - 2 * PAGE) | 1 << 6 | 4 | 1).swap_bytes());
     assert_eq!(table.translate(&arena, MAPPED[1]).map(|oa| oa.get()), Ok(MAPPED[1] + PAGE));
     assert_eq!(table.translate(&arena, MAPPED[2]).map_err(|fault| fault.kind), Err(FaultKind::Absent));
     let mut leaves = 0;
