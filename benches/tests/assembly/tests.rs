@@ -8,7 +8,7 @@ const TRANSLATE: u64 = 5;
 /// Instructions that `translate` may be written with more than its twin. Ours has ends of its own for the leaves and the
 /// faults of each level, as the compiler lays it out; in the twin the levels share theirs, with the level in a register,
 /// which is shorter to write and longer to execute. What is executed has the narrower limit.
-const TRANSLATE_WRITTEN: u64 = 8;
+const TRANSLATE_WRITTEN: u64 = 16;
 /// Instructions that mapping one page may execute more than its twin: it finds out which sizes can say the attributes,
 /// which of them fit, and whether the range is its to change, where the twin knows of one size and of one owner.
 const ONE_PAGE: u64 = 50;
