@@ -13,17 +13,16 @@ mod lpae_low {}
 #[ptgen::pagetable(format = "arm_lpae", parameters(low_bits = 25), range = high)]
 mod lpae_high {}
 
-#[ptgen::pagetable(format = "armv7_short", range = low)]
+#[ptgen::pagetable(format = "armv7_short", features(access_flag = runtime, type_remap = runtime), range = low)]
 mod short_low {}
 
-#[ptgen::pagetable(format = "armv7_short", features(type_remap = on), parameters(low_bits = 25), range = high)]
+#[ptgen::pagetable(
+    format = "armv7_short",
+    features(access_flag = runtime, type_remap = runtime),
+    parameters(low_bits = 25),
+    range = high
+)]
 mod short_high {}
-
-#[ptgen::pagetable(format = "armv7_short", features(access_flag = on, type_remap = on), range = low)]
-mod flags_low {}
-
-#[ptgen::pagetable(format = "armv7_short", features(access_flag = on), parameters(low_bits = 25), range = high)]
-mod flags_high {}
 
 /// Domains 0, 4, 8 and 12 and the machine's own look at rights, 1, 5, 9 and 13 let everybody in, the others nobody.
 const DOMAINS: u32 = 0b01_00_11_01_00_00_11_01_00_10_11_01_00_10_11_01;
@@ -36,14 +35,14 @@ fn long_descriptors() {
 
 #[test]
 fn short_descriptors() {
-    short::<short_low::PageTable>(Half::Lower, [false, false], short_low::Format {});
-    short::<short_high::PageTable>(Half::Upper, [false, true], short_high::Format {});
+    short::<short_low::PageTable>(Half::Lower, [false, false], short_low::Format::new(false, false));
+    short::<short_high::PageTable>(Half::Upper, [false, true], short_high::Format::new(false, true));
 }
 
 #[test]
 fn short_descriptors_with_access_flags() {
-    short::<flags_low::PageTable>(Half::Lower, [true, true], flags_low::Format {});
-    short::<flags_high::PageTable>(Half::Upper, [true, false], flags_high::Format {});
+    short::<short_low::PageTable>(Half::Lower, [true, true], short_low::Format::new(true, true));
+    short::<short_high::PageTable>(Half::Upper, [true, false], short_high::Format::new(true, false));
 }
 
 fn long<P: PageTable>(half: Half, format: P::Format) {
