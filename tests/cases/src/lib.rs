@@ -4,8 +4,10 @@
 //! test all formats.
 
 mod list;
+mod parts;
 
-pub use list::{Bindings, write, write_growing, write_some};
+pub use list::{Bindings, write, write_part, write_some};
+pub use parts::{PARTS, Part, part_of};
 
 use std::collections::BTreeMap;
 

@@ -51,7 +51,7 @@ fn asked() -> Option<Vec<String>> {
     Some(asked.split(',').map(str::to_owned).collect())
 }
 
-/// As [`write()`], but only these cases, by name, and the growing ones of their formats.
+/// As [`write()`], but only these cases, by name, and in `growing.rs` those of their formats, as [`write_part`] has them.
 ///
 /// # Panics
 ///
@@ -72,14 +72,28 @@ pub fn write_some(formats: &str, which: Bindings, cases: &[&str]) {
     });
 }
 
-/// Likewise writes `growing.rs`, with a macro `every_growing_case`: formats whose number of levels is left to run time, where
-/// a root of one level more translates the same VA.
+/// As [`write()`], but only the cases of the formats that are in one of the [parts](crate::PARTS); and likewise `growing.rs`,
+/// with a macro `every_growing_case`: those whose number of levels is left to run time, where a root of one level more
+/// translates the same VA.
 ///
 /// # Panics
 ///
-/// As [`write`] does.
-pub fn write_growing(formats: &str) {
-    write_each(formats, ("growing", "every_growing_case"), |source, out, names| source.growing(out, names));
+/// Likewise, and if there is no such part.
+pub fn write_part(formats: &str, part: &str) {
+    assert!(crate::PARTS.iter().any(|known| known.name == part), "there is no part `{part}`");
+    let asked = asked();
+    let is_asked = |name: &str| asked.as_ref().is_none_or(|some| some.iter().any(|one| name.starts_with(one)));
+    let is_in = |source: &Source<'_>| crate::part_of(source.file) == part;
+    write_each(formats, ("cases", "every_case"), |source, out, names| {
+        if is_in(source) {
+            source.cases(Bindings::Decided, &|name, repeats| !repeats && is_asked(name), out, names);
+        }
+    });
+    write_each(formats, ("growing", "every_growing_case"), |source, out, names| {
+        if is_in(source) && is_asked(&format!("{}_growing", source.format)) {
+            source.growing(out, names);
+        }
+    });
 }
 
 /// Writes a file with what `cases` makes of each format, and a macro that has all of it.
@@ -92,15 +106,26 @@ fn write_each(
     let mut out = String::from("// Written by the build script.\n");
     let mut names = Vec::new();
     for builtin in ptgen_formats::FORMATS {
-        let source =
-            Source { text: builtin.text, format: builtin.name, attribute: builtin.name.to_owned(), path: None };
+        let source = Source {
+            text: builtin.text,
+            format: builtin.name,
+            attribute: builtin.name.to_owned(),
+            file: Some(builtin.file),
+            path: None,
+        };
         cases(&source, &mut out, &mut names);
     }
     for (attribute, path, text) in own_files(formats) {
         let file = ptdsl::parse(&text).expect("a test format parses");
         for format in &file.formats {
             let name = format.name.value.as_str();
-            let source = Source { text: &text, format: name, attribute: attribute.clone(), path: Some(path.clone()) };
+            let source = Source {
+                text: &text,
+                format: name,
+                attribute: attribute.clone(),
+                file: None,
+                path: Some(path.clone()),
+            };
             cases(&source, &mut out, &mut names);
         }
     }
@@ -132,7 +157,9 @@ struct Source<'a> {
     format: &'a str,
     /// What the attribute is told.
     attribute: String,
-    /// The file, if the format does not ship.
+    /// The file, if the format ships.
+    file: Option<&'a str>,
+    /// Where it is, if not.
     path: Option<PathBuf>,
 }
 

@@ -10,8 +10,6 @@
 //! the table there.
 
 mod attributes;
-#[deny(warnings)]
-pub mod cases;
 mod operations;
 mod places;
 mod runner;

@@ -1,7 +1,7 @@
 //! What kernels and hypervisors do with page tables, for every format, on a simulated machine that judges every store.
 //!
-//! [`every_case!`](crate::every_case) calls a macro once for each case: each is a module of [`cases`] with a `CASE`,
-//! `values()` and `tables`.
+//! Nothing here knows a format. The packages in `tests/simulated` have the cases, some in each, and run all of this on them: a
+//! [`Suite`].
 //!
 //! # Scenarios
 //!
@@ -19,23 +19,17 @@
 //!      takes frames is followed by `?`, as it may run out of them (below); everything else that goes wrong is a panic.
 //! 2. A line in [`registry!`], with what its tests are called, its name, and what it shows.
 //!
-//! That makes a test for each case (`cargo test -p ptgen-scenarios c_x`), a second one that runs it once for each of its
-//! allocations, failing that one, and a row of `docs/scenarios.md`, which
-//! `PTGEN_BLESS=1 cargo test -p ptgen-scenarios table` writes anew.
+//! That makes a test for each case (`cargo test -p ptgen-simulated-x86 c_x`), a second one that runs it once for each of its
+//! allocations, failing that one, and a column of the tables in `docs/scenarios`, which
+//! `PTGEN_BLESS=1 cargo test --workspace table_of_scenarios` writes anew.
 //!
 //! [`Steps`] has the plain operations, declared to the machine and flushed; [`Area`] says where to map something. [`window`]
 //! has what temporary maps need. [`ptgen_simulator::Judge::during`] is for what comes about in the midst of something else.
 
 pub mod a;
 pub mod c;
-#[deny(warnings)]
-#[macro_use]
-pub mod cases;
 mod facts;
 pub mod g;
-#[deny(warnings)]
-#[macro_use]
-pub mod growing;
 pub mod io;
 pub mod k;
 pub mod kv;
@@ -50,9 +44,9 @@ pub mod window;
 
 pub use facts::{Applies, Facts, LevelFacts};
 pub use ptgen_cases::{Case, Decided};
-pub use registry::{SCENARIOS, Scenario, Verdict, case_names, check, check_starved, verdict, verdict_anew};
+pub use registry::{Ready, SCENARIOS, Scenario, Suite, Verdict};
 pub use steps::{
     Area, AttributesOf, ChangeOf, CxOf, Outcome, Steps, assert_flushed_before_free, assert_words, change, data,
     memory_types,
 };
-pub use table::table;
+pub use table::{index, table};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
 
 use ptgen::{Error, PageTable};
 use ptgen_simulator::{Case, Decided, Machine, simulate};
@@ -162,40 +162,102 @@ enum Mode {
 const GROWS: &str = "io_2";
 
 /// A case, ready to run scenarios.
-struct Ready {
+pub struct Ready {
     case: &'static Case,
     /// If it is there for one scenario only, that one.
     only: Option<&'static str>,
     run: Runner,
 }
 
-/// All cases.
-fn cases() -> &'static [Ready] {
-    static CASES: OnceLock<Vec<Ready>> = OnceLock::new();
-    CASES.get_or_init(|| {
-        let mut all = Vec::new();
-        macro_rules! add {
-            ($case:ident) => {{
-                use crate::cases::$case::{CASE, tables, values};
-                all.push(ready::<tables::PageTable>(&CASE, values(), None, |index| functions()[index]));
-            }};
-        }
-        every_case!(add);
-        macro_rules! add_growing {
-            ($case:ident) => {{
-                use crate::growing::$case::{CASE, tables, values};
-                all.push(ready::<tables::PageTable>(&CASE, values(), Some(GROWS), |_| crate::io::two::run));
-            }};
-        }
-        every_growing_case!(add_growing);
-        all
-    })
+impl Ready {
+    /// A case with these values, for every scenario.
+    #[must_use]
+    pub fn new<P: PageTable + 'static>(case: &'static Case, values: Vec<(P::Format, Decided)>) -> Self {
+        ready::<P>(case, values, None, |index| functions()[index])
+    }
+
+    /// A case whose number of levels is left to run time, for the scenario of new roots.
+    #[must_use]
+    pub fn growing<P: PageTable + 'static>(case: &'static Case, values: Vec<(P::Format, Decided)>) -> Self {
+        ready::<P>(case, values, Some(GROWS), |_| crate::io::two::run)
+    }
 }
 
-/// The names of the cases on which a scenario is run, with those of their formats.
-pub fn case_names(scenario: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let is_run = move |ready: &&Ready| ready.only.is_none_or(|only| only == scenario);
-    cases().iter().filter(is_run).map(|ready| (ready.case.name, ready.case.format))
+/// All scenarios on some cases. What comes of one is known from then on, so that a table costs nothing where tests have run.
+pub struct Suite {
+    cases: LazyLock<Vec<Ready>>,
+    known: Mutex<Known>,
+}
+
+impl Suite {
+    /// The scenarios on these cases.
+    #[must_use]
+    pub const fn new(cases: fn() -> Vec<Ready>) -> Self {
+        Self { cases: LazyLock::new(cases), known: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// The names of the cases on which a scenario is run, with those of their formats.
+    pub fn case_names(&'static self, scenario: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let is_run = move |ready: &&Ready| ready.only.is_none_or(|only| only == scenario);
+        self.cases.iter().filter(is_run).map(|ready| (ready.case.name, ready.case.format))
+    }
+
+    /// What comes of a scenario on a case, run as it is.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such scenario or case.
+    #[must_use]
+    pub fn verdict(&'static self, scenario: &str, case: &str) -> &'static Verdict {
+        self.verdict_of(scenario, case, Mode::Plain)
+    }
+
+    /// As [`verdict`](Self::verdict), but run again, whatever came of it before: for those who change what is run.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such scenario or case.
+    #[must_use]
+    pub fn verdict_anew(&'static self, scenario: &str, case: &str) -> Verdict {
+        let (scenario, ready) = self.find(scenario, case);
+        anew(scenario, ready, Mode::Plain)
+    }
+
+    /// The scenario passes on the case, or does not apply to it.
+    ///
+    /// # Panics
+    ///
+    /// If not.
+    #[track_caller]
+    pub fn check(&'static self, scenario: &str, case: &str) {
+        settle(scenario, case, self.verdict_of(scenario, case, Mode::Plain));
+    }
+
+    /// Every allocation of the scenario can fail, one at a time, and what fails leaves everything as it was.
+    ///
+    /// # Panics
+    ///
+    /// If not.
+    #[track_caller]
+    pub fn check_starved(&'static self, scenario: &str, case: &str) {
+        settle(scenario, case, self.verdict_of(scenario, case, Mode::Starved));
+    }
+
+    /// Runs a scenario on a case, once.
+    fn verdict_of(&'static self, scenario: &str, case: &str, mode: Mode) -> &'static Verdict {
+        let (scenario, ready) = self.find(scenario, case);
+        let cell: &'static OnceLock<Verdict> = {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.entry((scenario.index, ready.case.name, mode)).or_insert_with(|| Box::leak(Box::default()))
+        };
+        cell.get_or_init(|| anew(scenario, ready, mode))
+    }
+
+    fn find(&'static self, scenario: &str, case: &str) -> (&'static Scenario, &'static Ready) {
+        let scenario = SCENARIOS.iter().find(|known| known.id == scenario).expect("the scenario is in the registry");
+        let ready = self.cases.iter().find(|ready| ready.case.name == case).expect("the case is in the list");
+        (scenario, ready)
+    }
 }
 
 /// A value of a format.
@@ -291,24 +353,8 @@ fn starved<P: PageTable>(case: &Case, value: &Value<P::Format>, scenario: fn(&mu
     panic!("it runs out of frames, however many there are");
 }
 
-/// What is known already, so that the table costs nothing where the tests have run.
+/// What is known already.
 type Known = BTreeMap<(usize, &'static str, Mode), &'static OnceLock<Verdict>>;
-
-/// Runs a scenario on a case, once.
-///
-/// # Panics
-///
-/// If there is no such scenario or case.
-fn verdict_of(scenario: &str, case: &str, mode: Mode) -> &'static Verdict {
-    static KNOWN: Mutex<Known> = Mutex::new(BTreeMap::new());
-    let scenario = SCENARIOS.iter().find(|known| known.id == scenario).expect("the scenario is in the registry");
-    let ready = cases().iter().find(|ready| ready.case.name == case).expect("the case is in the list");
-    let cell: &'static OnceLock<Verdict> = {
-        let mut known = KNOWN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        known.entry((scenario.index, ready.case.name, mode)).or_insert_with(|| Box::leak(Box::default()))
-    };
-    cell.get_or_init(|| anew(scenario, ready, mode))
-}
 
 /// Runs a scenario on a case, whatever is known of it.
 fn anew(scenario: &Scenario, ready: &Ready, mode: Mode) -> Verdict {
@@ -318,48 +364,6 @@ fn anew(scenario: &Scenario, ready: &Ready, mode: Mode) -> Verdict {
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         text.map_or_else(|| resume_unwind(panic), Verdict::Failed)
     })
-}
-
-/// As [`verdict`], but run again, whatever came of it before: for those who change what is run.
-///
-/// # Panics
-///
-/// If there is no such scenario or case.
-#[must_use]
-pub fn verdict_anew(scenario: &str, case: &str) -> Verdict {
-    let scenario = SCENARIOS.iter().find(|known| known.id == scenario).expect("the scenario is in the registry");
-    let ready = cases().iter().find(|ready| ready.case.name == case).expect("the case is in the list");
-    anew(scenario, ready, Mode::Plain)
-}
-
-/// What comes of a scenario on a case, run as it is.
-///
-/// # Panics
-///
-/// If there is no such scenario or case.
-#[must_use]
-pub fn verdict(scenario: &str, case: &str) -> &'static Verdict {
-    verdict_of(scenario, case, Mode::Plain)
-}
-
-/// The scenario passes on the case, or does not apply to it.
-///
-/// # Panics
-///
-/// If not.
-#[track_caller]
-pub fn check(scenario: &str, case: &str) {
-    settle(scenario, case, verdict_of(scenario, case, Mode::Plain));
-}
-
-/// Every allocation of the scenario can fail, one at a time, and what fails leaves everything as it was.
-///
-/// # Panics
-///
-/// If not.
-#[track_caller]
-pub fn check_starved(scenario: &str, case: &str) {
-    settle(scenario, case, verdict_of(scenario, case, Mode::Starved));
 }
 
 #[track_caller]

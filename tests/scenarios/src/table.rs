@@ -3,21 +3,37 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::registry::{SCENARIOS, Scenario, Verdict, case_names, verdict};
+use crate::registry::{SCENARIOS, Scenario, Suite, Verdict};
 
-/// Every scenario on every format, as a document. A format is what its bindings are, taken together.
+/// What each scenario shows, and where the tables are, as a document.
 #[must_use]
-pub fn table() -> String {
+pub fn index(tables: &[&str]) -> String {
+    let mut out = String::from(
+        "# Scenarios\n\nWhat kernels want of page tables. Each is run on every format, under every binding that is tested, with the\n\
+         simulator judging every store, and once more for each of its allocations, with that one failing. What came of it:\n\n",
+    );
+    for table in tables {
+        let _ = writeln!(out, "- [{table}](scenarios/{table}.md)");
+    }
+    out.push_str("\n| scenario | what it shows |\n|---|---|\n");
+    for scenario in SCENARIOS {
+        let _ = writeln!(out, "| {} | {}. |", scenario.name, scenario.shows);
+    }
+    out
+}
+
+/// Every scenario on every format of a suite, as a document. A format is what its bindings are, taken together.
+#[must_use]
+pub fn table(suite: &'static Suite, title: &str) -> String {
     let mut formats: Vec<&str> = Vec::new();
-    for (_, format) in SCENARIOS.iter().flat_map(|scenario| case_names(scenario.id)) {
+    for (_, format) in SCENARIOS.iter().flat_map(|scenario| suite.case_names(scenario.id)) {
         if !formats.contains(&format) {
             formats.push(format);
         }
     }
-    let mut out = String::from(
-        "# Scenarios\n\nWhat kernels want of page tables, and which formats it has been shown for: written by running the\n\
-         scenarios (`PTGEN_BLESS=1 cargo test -p ptgen-scenarios table`), each under every binding that is tested, with the\n\
-         simulator judging every store.\n\n",
+    let mut out = format!(
+        "# Scenarios: {title}\n\nWhich [scenarios](../scenarios.md) have been shown for which formats: written by running them\n\
+         (`PTGEN_BLESS=1 cargo test -p ptgen-simulated-{title} table_of_scenarios`).\n\n",
     );
     let mut reasons = Reasons::default();
     out.push_str("| format |");
@@ -30,9 +46,9 @@ pub fn table() -> String {
     for format in &formats {
         let _ = write!(out, "| {format} |");
         for scenario in SCENARIOS {
-            let of_format = case_names(scenario.id).filter(|(_, known)| known == format);
+            let of_format = suite.case_names(scenario.id).filter(|(_, known)| known == format);
             let cases: Vec<&str> = of_format.map(|(case, _)| case).collect();
-            let _ = write!(out, " {} |", cell(scenario, format, &cases, &mut reasons));
+            let _ = write!(out, " {} |", cell(suite, scenario, format, &cases, &mut reasons));
         }
         out.push('\n');
     }
@@ -46,10 +62,6 @@ pub fn table() -> String {
         for failed in &reasons.failed {
             let _ = writeln!(out, "- {failed}");
         }
-    }
-    out.push_str("\n## What each shows\n\n");
-    for scenario in SCENARIOS {
-        let _ = writeln!(out, "- **{}**: {}.", scenario.name, scenario.shows);
     }
     out
 }
@@ -74,12 +86,12 @@ impl Reasons {
 }
 
 /// What a scenario makes of a format: passed, with the bindings that it applies to if these are not all.
-fn cell(scenario: &Scenario, format: &str, cases: &[&str], reasons: &mut Reasons) -> String {
+fn cell(suite: &'static Suite, scenario: &Scenario, format: &str, cases: &[&str], reasons: &mut Reasons) -> String {
     let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut numbers = Vec::new();
     for case in cases {
         let binding = case.strip_prefix(format).map_or(*case, |rest| rest.trim_start_matches('_'));
-        let kind = match verdict(scenario.id, case) {
+        let kind = match suite.verdict(scenario.id, case) {
             Verdict::Pass(_) => "✓",
             Verdict::Failed(how) => {
                 let line = how.lines().next().unwrap_or_default();

@@ -57,7 +57,7 @@ pub fn cases() -> Vec<&'static str> {
             names.push(stringify!($case));
         };
     }
-    ptgen_scenarios::every_case!(add);
+    simulated::every_case!(add);
     names
 }
 
@@ -70,7 +70,7 @@ pub fn run(piece: &str, case: &str) -> Verdict {
     let number = NAMES.iter().position(|name| *name == piece).expect("there is a piece of work of this name");
     macro_rules! on {
         ($case:ident) => {{
-            use ptgen_scenarios::cases::$case::{CASE, tables, values};
+            use simulated::cases::$case::{CASE, tables, values};
             if CASE.name == case {
                 let work = all::<tables::PageTable>()[number];
                 let passed: Vec<_> = values().into_iter().map(|value| on_value(work, value, &CASE)).collect();
@@ -81,7 +81,7 @@ pub fn run(piece: &str, case: &str) -> Verdict {
             }
         }};
     }
-    ptgen_scenarios::every_case!(on);
+    simulated::every_case!(on);
     panic!("there is no case `{case}`");
 }
 

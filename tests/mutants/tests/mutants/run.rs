@@ -7,7 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use ptgen::mutant;
-use ptgen_scenarios::{SCENARIOS, Verdict, case_names, verdict_anew};
+use ptgen_scenarios::{SCENARIOS, Verdict};
+use simulated::SUITE;
 
 use crate::mutations::Shown;
 use crate::pieces;
@@ -79,7 +80,7 @@ fn with_limit(number: Option<usize>, shown: Shown) -> Found {
 
 fn run(shown: Shown) -> Found {
     let verdict = match shown {
-        Shown::In(scenario, case) => verdict_anew(scenario, case),
+        Shown::In(scenario, case) => SUITE.verdict_anew(scenario, case),
         Shown::Driven(piece, case) => driven(piece, case),
     };
     match verdict {
@@ -105,7 +106,7 @@ pub fn everything(number: usize) {
     let mut work = Vec::new();
     // One that is long, and shows nothing else than others.
     for scenario in SCENARIOS.iter().filter(|scenario| scenario.id != "one_flush") {
-        let cases = case_names(scenario.id).filter(|(case, _)| is_wanted(case));
+        let cases = SUITE.case_names(scenario.id).filter(|(case, _)| is_wanted(case));
         work.extend(cases.map(|(case, _)| (Some(number), Shown::In(scenario.id, case))));
     }
     for case in pieces::cases().into_iter().filter(|case| is_wanted(case)) {

@@ -25,7 +25,7 @@ fn map_and_unmap<P: PageTable>(machine: &mut Machine<'_, P>) {
 macro_rules! basics {
     ($case:ident) => {
         mod $case {
-            use ptgen_scenarios::cases::$case::{CASE, tables, values};
+            use simulated::cases::$case::{CASE, tables, values};
 
             #[test]
             fn a_page_is_mapped_and_unmapped() {
@@ -40,4 +40,4 @@ macro_rules! basics {
     };
 }
 
-ptgen_scenarios::every_case!(basics);
+simulated::every_case!(basics);

@@ -3,7 +3,7 @@
 macro_rules! random {
     ($case:ident) => {
         mod $case {
-            use ptgen_random::cases::$case::{CASE, tables, values};
+            use simulated::cases::$case::{CASE, tables, values};
 
             #[test]
             fn random_operations_break_nothing() {
@@ -13,4 +13,4 @@ macro_rules! random {
     };
 }
 
-ptgen_random::every_case!(random);
+simulated::every_case!(random);

@@ -1,3 +1,0 @@
-//! Every format, under several bindings.
-
-include!(concat!(env!("OUT_DIR"), "/cases.rs"));
