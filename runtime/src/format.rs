@@ -512,13 +512,27 @@ pub trait Level: Sized + 'static {
         Self::empty(f)
     }
 
+    /// An absent word with room for the client that carries nothing: of the kind of absent words that has the most room, which
+    /// need not be the one that an emptied slot holds.
+    #[inline]
+    fn vacant(f: Self::Format) -> WordOf<Self> {
+        Self::empty(f)
+    }
+
+    /// Whether the absent word `w` is of the kind that has the most room for the client.
+    #[inline]
+    fn has_room(f: Self::Format, w: WordOf<Self>) -> bool {
+        let _ = (f, w);
+        true
+    }
+
     /// How many bits an absent word has for the client.
     #[inline]
     fn payload_bits(f: Self::Format) -> u32 {
         Self::payload_mask(f).into().count_ones()
     }
 
-    /// The bits of an absent word that are the client's.
+    /// The bits of a [vacant](Self::vacant) word that are the client's.
     #[inline]
     fn payload_mask(f: Self::Format) -> WordOf<Self> {
         f.payload_mask()
@@ -528,13 +542,13 @@ pub trait Level: Sized + 'static {
     #[inline]
     fn absent(f: Self::Format, payload: u64) -> WordOf<Self> {
         let mask = Self::payload_mask(f);
-        Self::empty(f) & !mask | WordOf::<Self>::truncate(emitted::deposit(payload, mask.into()))
+        Self::vacant(f) & !mask | WordOf::<Self>::truncate(emitted::deposit(payload, mask.into()))
     }
 
-    /// What an absent word carries.
+    /// What an absent word carries; zero if it is of a kind with less room than others.
     #[inline]
     fn payload(f: Self::Format, w: WordOf<Self>) -> u64 {
-        emitted::extract(w.into(), Self::payload_mask(f).into())
+        if Self::has_room(f, w) { emitted::extract(w.into(), Self::payload_mask(f).into()) } else { 0 }
     }
 }
 

@@ -209,20 +209,54 @@ fn absent(plan: &Plan<'_>, level: &Level) -> Vec<Method> {
     });
     let usual = plan.places(level).all(|(member, place)| ignored(plan.format(member), place) == 0);
     let is_absent = plan.at_level(level, |format, place| class(format, place, LayoutKind::Absent).expr(&w()));
-    let payload = plan
-        .at_level(level, |format, place| Expr::Bits(first_absent(format, place).map_or(0, |layout| layout.software)));
+    let payload = plan.at_level(level, |format, place| {
+        Expr::Bits(roomiest_absent(format, place).map_or(0, |layout| layout.software))
+    });
     let seen = || vec![word(plan, "w")];
-    vec![
+    let mut methods = room_elsewhere(plan, level);
+    methods.extend([
         Method::simple("empty", Vec::new(), plan.word(), &empty).usual(empty == Expr::Bits(0)),
         Method::simple("is_empty", seen(), quote!(bool), &is_empty).usual(usual),
         Method::simple("is_absent", seen(), quote!(bool), &is_absent),
         Method::simple("payload_mask", Vec::new(), plan.word(), &payload).usual(payload == Expr::Bits(0)),
+    ]);
+    methods
+}
+
+/// What absent words carry, where those of emptied slots have less room than others.
+fn room_elsewhere(plan: &Plan<'_>, level: &Level) -> Vec<Method> {
+    if plan.places(level).all(|(member, place)| elsewhere(plan.format(member), place).is_none()) {
+        return Vec::new();
+    }
+    let vacant = plan.at_level(level, |format, place| match elsewhere(format, place) {
+        Some(layout) => Expr::Bits(layout.written | layout.reserved_value),
+        None => words::empty(plan, format, place),
+    });
+    let has_room = plan.at_level(level, |format, place| {
+        roomiest_absent(format, place).map_or(Expr::Bool(false), |layout| words::valid(layout).expr(&w()))
+    });
+    vec![
+        Method::simple("vacant", Vec::new(), plan.word(), &vacant),
+        Method::simple("has_room", vec![word(plan, "w")], quote!(bool), &has_room),
     ]
+}
+
+/// The absent layout with the most room for the client, if that is not the one of an emptied slot.
+fn elsewhere(format: &Format, place: usize) -> Option<&Layout> {
+    let (first, most) = (first_absent(format, place)?, roomiest_absent(format, place)?);
+    (!std::ptr::eq(first, most)).then_some(most)
 }
 
 /// The absent layout of an emptied slot.
 fn first_absent(format: &Format, place: usize) -> Option<&Layout> {
     of_kind(format, place, LayoutKind::Absent).next().map(|(_, layout)| layout)
+}
+
+/// The absent layout with the most room for the client; the first of those.
+fn roomiest_absent(format: &Format, place: usize) -> Option<&Layout> {
+    let room = |layout: &&Layout| layout.software.count_ones();
+    let layouts = of_kind(format, place, LayoutKind::Absent).map(|(_, layout)| layout).filter(|layout| !layout.defer);
+    layouts.reduce(|most, layout| if room(&layout) > room(&most) { layout } else { most })
 }
 
 fn tables(plan: &Plan<'_>, level: &Level) -> Vec<Method> {

@@ -110,7 +110,7 @@ impl<W: Word> Broken<W> {
 /// The absent word that carries as much of the leaf word `w` as it can.
 fn carried<L: Level>(f: L::Format, w: WordOf<L>) -> WordOf<L> {
     let mask = L::payload_mask(f);
-    w & mask | L::empty(f) & !mask
+    w & mask | L::vacant(f) & !mask
 }
 
 /// Whether an absent word can carry nearly all of the leaf word `w`, so that all leaves agree in the rest: in what makes

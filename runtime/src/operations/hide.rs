@@ -116,7 +116,7 @@ impl<F: Format> RangeMut<'_, F> {
 #[inline(always)]
 fn hidden<L: Level>(f: L::Format, w: WordOf<L>) -> WordOf<L> {
     let kept = L::payload_mask(f);
-    w & kept | L::empty(f) & !kept
+    w & kept | L::vacant(f) & !kept
 }
 
 /// The leaf word that the absent word `w` keeps, if it does.
@@ -137,7 +137,7 @@ fn fixed<L: Level>(f: L::Format) -> Option<WordOf<L>> {
     let number: u64 = others.into();
     if number.count_ones() == 1 {
         // The one bit by which a leaf differs from an absent word.
-        return Some(!L::empty(f) & others);
+        return Some(!L::vacant(f) & others);
     }
     let smallest = L::leaf_sizes(f).smallest()?;
     [AttributesOf::<L>::kernel_data(), AttributesOf::<L>::default()]

@@ -153,6 +153,19 @@ impl Facts {
         self.way(ChangeKind::Size) < Way::Break
     }
 
+    /// Whether a live leaf may be split and be given rights without being absent meanwhile.
+    #[must_use]
+    pub fn changes_live(&self) -> bool {
+        self.splits_live() && self.way(ChangeKind::Relax) < Way::Break
+    }
+
+    /// Whether so many stretches of `2^lg2` bytes are translated, one after the other.
+    #[must_use]
+    pub fn has_stretches(&self, lg2: u32, count: u64) -> bool {
+        let top = self.levels.last().map_or(0, |level| level.shift + level.index_bits);
+        lg2 < top && count <= 1 << (top - lg2)
+    }
+
     /// Whether absent words of the lowest level have room for all that a leaf says.
     #[must_use]
     pub fn hides(&self) -> bool {
@@ -241,7 +254,7 @@ fn hides<L: Level>(f: L::Format) -> bool {
     }
     let fixed = |w: WordOf<L>| w & !room;
     let same = words.iter().all(|w| fixed(*w) == fixed(words[0]));
-    same && words.first().is_some_and(|w| L::is_absent(f, *w & room | L::empty(f) & !room))
+    same && words.first().is_some_and(|w| L::is_absent(f, *w & room | L::vacant(f) & !room))
 }
 
 /// Some values of an attribute: all, if they have names.

@@ -41,8 +41,9 @@ impl Window {
         let lg2 = facts.smallest();
         let level = facts.levels.iter().find(|level| level.sizes.has(lg2)).expect("some level has such leaves");
         let end = level.shift + level.index_bits;
-        assert!(pages << lg2 < 1 << end, "a table translates more than {pages} pages");
-        let va = machine.va((1 << end) - ((pages / 2) << lg2));
+        // Where a table ends, or several have.
+        let middle = (pages << lg2).next_power_of_two().max(1 << end);
+        let va = machine.va(middle - ((pages / 2) << lg2));
         let words = 1 << (lg2 - level.shift);
         let (fill, clear) = (facts.way(ChangeKind::Fill), facts.way(ChangeKind::Clear));
         Self { va, lg2, pages, words, fill, clear }

@@ -29,6 +29,20 @@ impl<'m, W: Word> Simulator<'m, W> {
         Self { cells, shared }
     }
 
+    /// The words from an address on. Apart from [`Memory::with`], which is compiled once for everything that is done with words.
+    #[inline(never)]
+    fn open<V: Word>(&self, address: Oa, count_lg2: u32) -> Result<&[V::Atomic], MemoryError> {
+        self.shared.1.call(Moment::Opens(address));
+        let fail = |reason| MemoryError { address, reason };
+        let first = {
+            let mut state = self.shared.0.borrow_mut();
+            state.opened(address.get());
+            state.word_at(address.get()).ok_or(fail(MemoryReason::Outside))?
+        };
+        let words = self.cells.get(first..first + (1 << count_lg2)).ok_or(fail(MemoryReason::Outside))?;
+        V::cells_of::<W>(words).ok_or(fail(MemoryReason::WordWidth))
+    }
+
     /// Writes a word and tells nobody.
     pub(crate) fn poke(&self, word: usize, value: u64) {
         unobserved(|| W::store(&self.cells[word], W::truncate(value), Ordering::Release));
@@ -86,16 +100,7 @@ unsafe impl<U: Word> Memory for Simulator<'_, U> {
         count_lg2: u32,
         use_words: impl FnOnce(&[W::Atomic]) -> R,
     ) -> Result<R, MemoryError> {
-        self.shared.1.call(Moment::Opens(address));
-        let fail = |reason| MemoryError { address, reason };
-        let first = {
-            let mut state = self.shared.0.borrow_mut();
-            state.opened(address.get());
-            state.word_at(address.get()).ok_or(fail(MemoryReason::Outside))?
-        };
-        let words = self.cells.get(first..first + (1 << count_lg2)).ok_or(fail(MemoryReason::Outside))?;
-        let words = W::cells_of::<U>(words).ok_or(fail(MemoryReason::WordWidth))?;
-        Ok(use_words(words))
+        self.open::<W>(address, count_lg2).map(use_words)
     }
 
     fn clean(&self, address: Oa, bytes: u64) {

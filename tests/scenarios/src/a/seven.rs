@@ -12,7 +12,11 @@ use crate::steps::{Area, Outcome, data};
 /// Tables below the root, in which there can be pages.
 #[must_use]
 pub fn applies(facts: &Facts) -> Applies {
-    Applies::if_all([(pages(facts).is_some(), "the root is the only table of pages")])
+    let slots = facts.levels.last().map_or(0, |root| 1_u64 << root.index_bits);
+    Applies::if_all([
+        (pages(facts).is_some(), "the root is the only table of pages"),
+        (slots > 2, "the root has no more than two slots"),
+    ])
 }
 
 /// What is made below a slot of the root that has been empty is there for every processor before the operation returns, also

@@ -15,6 +15,7 @@ pub fn applies(facts: &Facts) -> Applies {
         (facts.says("write"), "leaves cannot be read-only"),
         (facts.way(ChangeKind::Size) != Way::Break, "a live leaf is not split: that goes through an absent word (C-J)"),
         (facts.way(ChangeKind::Size) != Way::Instruction, "live entries are replaced by an instruction (C-M)"),
+        (facts.changes_live(), "rights are given by way of an absent word"),
         (facts.way(ChangeKind::Restrict) == Way::Live, "rights are not taken away by a store and a flush"),
     ])
 }

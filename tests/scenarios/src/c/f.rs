@@ -27,7 +27,7 @@ pub fn applies(facts: &Facts) -> Applies {
 ///
 /// If an expectation is not met.
 pub fn run<P: PageTable>(machine: &mut Machine<'_, P>, facts: &Facts) -> Outcome {
-    if !facts.splits_live() {
+    if !facts.changes_live() {
         machine.set_use(Use::Elsewhere);
     }
     let (large, page) = (facts.large().expect("it applies").shift, facts.smallest());

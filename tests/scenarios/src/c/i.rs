@@ -1,6 +1,6 @@
 //! C-I: what a hole means is the caller's to say.
 
-use ptgen::{Applied, Apply, Cause, Change, Error, PageTable, Protect, Unmap, Va, VaRange};
+use ptgen::{Applied, Apply, Cause, Change, Error, PageTable, Protect, Unmap, Use, Va, VaRange};
 use ptgen_simulator::Machine;
 
 use crate::facts::{Applies, Facts};
@@ -23,6 +23,9 @@ pub fn applies(facts: &Facts) -> Applies {
 ///
 /// If an expectation is not met.
 pub fn run<P: PageTable>(machine: &mut Machine<'_, P>, facts: &Facts) -> Outcome {
+    if !facts.changes_live() {
+        machine.set_use(Use::Elsewhere);
+    }
     let page = facts.smallest();
     let (read_only, writable) = (change::<P>(&[("write", 0)]), change::<P>(&[("write", 1)]));
     let base = Area::new(machine, facts, page, 16);

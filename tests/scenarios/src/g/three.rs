@@ -3,7 +3,7 @@
 use ptgen::{PageTable, Use};
 use ptgen_simulator::Machine;
 
-use crate::facts::{Applies, Facts};
+use crate::facts::{Applies, Facts, LevelFacts};
 use crate::steps::{Area, Outcome, Steps, data};
 
 /// Absent words with room for a leaf.
@@ -26,7 +26,8 @@ pub fn run<P: PageTable>(machine: &mut Machine<'_, P>, facts: &Facts) -> Outcome
         machine.set_use(Use::Elsewhere);
     }
     let page = facts.smallest();
-    for level in facts.levels.iter().filter(|level| level.has_leaf() && level.hides) {
+    let has_room = |level: &&LevelFacts| facts.has_stretches(level.shift, 3);
+    for level in facts.levels.iter().filter(|level| level.has_leaf() && level.hides).filter(has_room) {
         let area = Area::new(machine, facts, level.shift, 2);
         machine.map_leaf(&area, &data::<P>())?;
         let before = machine.snapshot(area.range());

@@ -33,7 +33,7 @@ pub fn run<P: PageTable>(machine: &mut Machine<'_, P>, facts: &Facts) -> Outcome
     let all = Area::new(machine, facts, table_lg2 + 2, 1);
     let pages = 1_u64 << (all.lg2 - page);
     let root = machine.frames();
-    if !facts.splits_live() {
+    if !facts.changes_live() {
         machine.set_use(Use::Elsewhere);
     }
     let (mut tally, mut rng) = (Tally::new(), StdRng::seed_from_u64(0x6d31));

@@ -29,7 +29,11 @@ pub fn applies(facts: &Facts) -> Applies {
 ///
 /// If an expectation is not met.
 pub fn run<P: PageTable>(machine: &mut Machine<'_, P>, facts: &Facts) -> Outcome {
-    for level in facts.levels.iter().filter(|level| level.has_leaf() && level.shift + level.index_bits < 48) {
+    for level in facts
+        .levels
+        .iter()
+        .filter(|level| level.has_leaf() && facts.has_stretches(level.shift, 4) && level.shift + level.index_bits < 48)
+    {
         // A neighbour keeps the table, so that nothing is flushed but a leaf.
         let area = Area::new(machine, facts, level.shift, 2);
         let neighbour = area.sub(level.shift, 1);
