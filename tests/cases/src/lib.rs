@@ -37,6 +37,13 @@ pub struct Decided {
 }
 
 impl Case {
+    /// The [part](PARTS) in which it is simulated.
+    #[must_use]
+    pub fn part(&self) -> &'static str {
+        let shipped = if self.text.is_none() { ptgen_formats::format(self.format) } else { None };
+        part_of(shipped.map(|format| format.file))
+    }
+
     /// The model that the reference walker interprets, for one value of the format.
     ///
     /// # Panics

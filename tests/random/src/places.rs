@@ -11,6 +11,9 @@ const KNOWN: usize = 48;
 /// No operation treats more leaves than about so many.
 pub(crate) const MANY: u64 = 1 << 12;
 
+/// Nor more slots, where a leaf takes several.
+const MANY_SLOTS: u64 = MANY << 4;
+
 /// The geometry of a format, in numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct Shape {
@@ -18,6 +21,8 @@ pub(crate) struct Shape {
     pub(crate) sizes: Vec<u32>,
     /// The last position.
     pub(crate) last: u64,
+    /// lg2 of the bytes that a slot of each level translates.
+    shifts: Vec<u32>,
     /// Where each level's slots have boundaries that many tables share.
     boundaries: Vec<u64>,
 }
@@ -26,7 +31,8 @@ impl Shape {
     /// That of a format with leaves of these sizes, and levels as [`ptgen_simulator::Machine::levels`] tells them.
     pub(crate) fn new(sizes: &[u32], levels: &[(u32, u32)], last: u64) -> Self {
         let boundaries = levels.iter().map(|(shift, bits)| 1_u64 << (shift + bits - 1)).collect();
-        Self { sizes: sizes.to_vec(), last, boundaries }
+        let shifts = levels.iter().map(|(shift, _)| *shift).collect();
+        Self { sizes: sizes.to_vec(), last, shifts, boundaries }
     }
 }
 
@@ -138,14 +144,16 @@ impl<P: PageTable> Runner<'_, P> {
         self.range()
     }
 
-    /// Whether a range has not too many leaves of `2^lg2` bytes.
-    pub(crate) const fn is_few(range: VaRange, lg2: u32) -> bool {
-        (range.last().get() - range.start().get()) >> lg2 < MANY
+    /// Whether a range has not too many leaves of `2^lg2` bytes, of which none takes too many slots.
+    pub(crate) fn is_few(&self, range: VaRange, lg2: u32) -> bool {
+        let bytes = range.last().get() - range.start().get();
+        let slot = self.shape.shifts.iter().copied().filter(|shift| *shift <= lg2).max().unwrap_or(lg2);
+        bytes >> lg2 < MANY && bytes >> slot < MANY_SLOTS
     }
 
     /// The size of leaves for a range of which it takes not too many, small ones more often.
     pub(crate) fn some_size(&mut self, range: VaRange) -> u32 {
-        let few: Vec<u32> = self.shape.sizes.iter().copied().filter(|lg2| Self::is_few(range, *lg2)).collect();
+        let few: Vec<u32> = self.shape.sizes.iter().copied().filter(|lg2| self.is_few(range, *lg2)).collect();
         if few.is_empty() {
             return self.shape.sizes[self.shape.sizes.len() - 1];
         }
@@ -155,7 +163,7 @@ impl<P: PageTable> Runner<'_, P> {
     /// A size of leaves below `2^lg2` bytes, if there is one of which the range takes not too many.
     pub(crate) fn smaller_size(&mut self, range: VaRange, lg2: u32) -> u32 {
         let below: Vec<u32> =
-            self.shape.sizes.iter().copied().filter(|size| *size < lg2 && Self::is_few(range, *size)).collect();
+            self.shape.sizes.iter().copied().filter(|size| *size < lg2 && self.is_few(range, *size)).collect();
         if below.is_empty() { self.some_size(range) } else { self.one_of(&below) }
     }
 

@@ -58,7 +58,7 @@ pub(crate) struct Runner<'m, P: PageTable> {
     table: Vec<Operation<P>>,
     /// How often each operation is wanted, all together.
     weight: u32,
-    case: &'static str,
+    case: Case,
     seed: u64,
 }
 
@@ -77,6 +77,7 @@ impl<F: Format> Drop for PutOff<F> {
 struct Here {
     name: &'static str,
     case: &'static str,
+    part: &'static str,
     seed: u64,
     number: u64,
 }
@@ -84,11 +85,12 @@ struct Here {
 impl Drop for Here {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let Self { name, case, seed, number } = self;
+            let Self { name, case, seed, number, .. } = self;
+            let package = format!("ptgen-simulated-{}", self.part);
             let (base, operations) = (super::seed(), super::operations());
             eprintln!(
                 "step {number} of the sequence {seed} was `{name}`; to repeat it:\n    \
-                 PTGEN_SEED={base} PTGEN_OPERATIONS={operations} cargo test -p ptgen-random --test random {case}"
+                 PTGEN_SEED={base} PTGEN_OPERATIONS={operations} cargo test -p {package} --test random {case}"
             );
         }
     }
@@ -103,6 +105,7 @@ impl<'m, P: PageTable> Runner<'m, P> {
         let weight = table.iter().map(|operation| operation.weight).sum();
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let sizes = machine.sizes().len();
         let shape = Shape::new(machine.sizes(), &machine.levels(), machine.last());
         let other = Tree::new(machine.cx(), format).expect("there is room for another root");
         machine.load(other.root(), None);
@@ -118,11 +121,11 @@ impl<'m, P: PageTable> Runner<'m, P> {
             may_defer: true,
             has_pinned: false,
             interferes: false,
-            tally: Tally::default(),
+            tally: Tally { has_one_size: sizes == 1, ..Tally::default() },
             performed: 0,
             table,
             weight,
-            case: case.name,
+            case: *case,
             seed,
         }
     }
@@ -143,7 +146,7 @@ impl<'m, P: PageTable> Runner<'m, P> {
             }
         });
         let Operation { name, act, .. } = *found.expect("the weights add up");
-        let here = Here { name, case: self.case, seed: self.seed, number };
+        let here = Here { name, case: self.case.name, part: self.case.part(), seed: self.seed, number };
         self.interferes = self.chance(30);
         if self.interferes {
             self.machine.interfere(self.rng.random());

@@ -33,11 +33,17 @@ impl Count {
 /// What a run did, by the kind of the operation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    kinds: BTreeMap<&'static str, Count>,
+    pub(crate) kinds: BTreeMap<&'static str, Count>,
+    /// Whether all leaves have one size.
+    pub(crate) has_one_size: bool,
 }
 
 /// Of operations that could have changed something, so many of a hundred have to.
 const LEAST: u64 = 25;
+/// Or so many, whatever their share: where there are few tables they are soon made.
+const PLENTY: u64 = 100;
+/// What does nothing where all leaves have one size.
+const OF_SIZES: [&str; 2] = ["join", "split"];
 /// Of all operations together, likewise.
 const LEAST_OF_ALL: u64 = 50;
 /// Fewer operations of a kind are no sample.
@@ -71,7 +77,9 @@ impl Tally {
         for (name, count) in &self.kinds {
             changed += count.changed;
             possible += count.possible();
-            let enough = count.possible() < SAMPLE || count.changed * 100 >= count.possible() * LEAST;
+            let is_one_size = self.has_one_size && OF_SIZES.contains(name);
+            let share = count.changed * 100 >= count.possible() * LEAST;
+            let enough = is_one_size || count.possible() < SAMPLE || count.changed >= PLENTY || share;
             assert!(enough, "too few of `{name}` have changed anything:\n{self}");
         }
         let enough = possible < SAMPLE || changed * 100 >= possible * LEAST_OF_ALL;

@@ -26,6 +26,12 @@ const FILLINGS: u64 = 3;
 /// Accesses for each filling, at least.
 const PROBES: usize = 3_000;
 
+/// Of so many accesses there is one about which something is certain, or the tables are no good.
+const PATIENCE: usize = 1_000_000;
+
+/// lg2 of the slots of a root that has few.
+const FEW_SLOTS_LG2: u32 = 1;
+
 /// How many tables each level below the root has.
 const TABLES: usize = 3;
 
@@ -80,7 +86,11 @@ where
     let root = table.root().get();
     let ranges: Vec<_> = ground.ranges(table).iter().map(|range| (range.start().get(), range.last().get())).collect();
     let mut attempts = Vec::new();
-    while attempts.len() < PROBES {
+    for number in 0.. {
+        if attempts.len() >= PROBES {
+            break;
+        }
+        assert!(number < PATIENCE, "{}: nothing is certain about nearly all VA: {tally}", subject.name);
         let (first, last) = *one_of(rng, &ranges);
         let va = rng.random_range(first..=last);
         let probes = accesses(va, machine, rng);
@@ -186,11 +196,12 @@ struct Fill<'a, 'w, W: Word> {
 
 impl<F: Format> EachLevel<F> for Fill<'_, '_, F::Word> {
     fn level<L: Level<Format = F>>(&mut self, f: F) {
-        for &table in self.there[self.next].iter().chain(&self.tables[self.next]) {
+        let there = self.there[self.next].iter().map(|table| (table, true));
+        for (&table, is_there) in there.chain(self.tables[self.next].iter().map(|table| (table, false))) {
             for slot in 0..1_u64 << L::index_bits(f) {
                 let address = table + slot * word_bytes::<F::Word>();
-                // The root also has what the machine's own program needs.
-                if self.next > 0 || read(f, self.arena, address) == Some(L::empty(f).into()) {
+                // What is there is what the machine's own program needs.
+                if !is_there || read(f, self.arena, address) == Some(L::empty(f).into()) {
                     let word = self.word::<L>(f);
                     write(f, self.arena, address, word);
                 }
@@ -203,14 +214,16 @@ impl<F: Format> EachLevel<F> for Fill<'_, '_, F::Word> {
 impl<W: Word> Fill<'_, '_, W> {
     fn word<L: Level<Format: Format<Word = W>>>(&mut self, f: L::Format) -> u64 {
         let rng = &mut *self.rng;
+        let is_small_root = self.next == 0 && L::index_bits(f) <= FEW_SLOTS_LG2;
         let below = self.tables.get(self.next + 1).filter(|_| L::HAS_TABLES);
         let own = &self.leaves[self.next];
         let made = match (rng.random_range(0..100), below) {
-            // Down to the lower levels, most of the time.
-            (0..70, Some(below)) => {
+            // Down to the lower levels, most of the time; always from a root of few slots, or all ends there.
+            (chosen, Some(below)) if chosen < 70 || is_small_root => {
                 let word = L::table(f, *one_of(rng, below)).into();
                 return match rng.random_range(0..100) {
                     0..45 => word,
+                    _ if is_small_root => same_table::<L>(f, word, rng),
                     45..92 => same_table::<L>(f, word, rng),
                     _ => flipped::<W>(word, rng),
                 };

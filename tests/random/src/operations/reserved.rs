@@ -10,10 +10,10 @@ use super::is_of_the_format;
 /// A range is prepared, and then changed several times where nothing may be allocated.
 pub(super) fn prepare<P: PageTable>(runner: &mut Runner<'_, P>) -> Result<bool, Error> {
     let (range, mut unit) = if runner.chance(60) { runner.mapped_range() } else { runner.range() };
-    if !is_made_of::<P>(range, unit) {
-        unit = runner.shape.sizes.iter().copied().find(|lg2| is_made_of::<P>(range, *lg2)).unwrap_or(unit);
+    if !is_made_of(runner, range, unit) {
+        unit = runner.shape.sizes.iter().copied().find(|lg2| is_made_of(runner, range, *lg2)).unwrap_or(unit);
     }
-    if !is_made_of::<P>(range, unit) {
+    if !is_made_of(runner, range, unit) {
         return Ok(false);
     }
     runner.flush_all();
@@ -46,9 +46,9 @@ pub(super) fn prepare<P: PageTable>(runner: &mut Runner<'_, P>) -> Result<bool, 
 }
 
 /// Whether a range begins and ends with leaves of `2^lg2` bytes, and has not too many of them.
-const fn is_made_of<P: PageTable>(range: VaRange, lg2: u32) -> bool {
+fn is_made_of<P: PageTable>(runner: &Runner<'_, P>, range: VaRange, lg2: u32) -> bool {
     let mask = (1_u64 << lg2) - 1;
-    range.start().get() & mask == 0 && range.last().get() & mask == mask && Runner::<P>::is_few(range, lg2)
+    range.start().get() & mask == 0 && range.last().get() & mask == mask && runner.is_few(range, lg2)
 }
 
 /// One change of a part of it.

@@ -16,8 +16,8 @@ pub fn applies(facts: &Facts) -> Applies {
 }
 
 /// A run takes as many words as it has slots. One slot of it is to go: refused, if leaves are not to be split, and the run is
-/// named, so that the caller may take out all of it; or split, and what is left are leaves of one slot that translate what
-/// they did. Put back and joined, every word is what it was.
+/// named, so that the caller may take out all of it; or split, and what is left are smaller leaves that translate what they
+/// did. Put back and joined, every word is what it was.
 ///
 /// # Errors
 ///
@@ -99,8 +99,11 @@ fn split<P: PageTable>(
     assert!(machine.is_free(one.range()));
     for other in (0..slots).filter(|other| *other != number) {
         let left = area.sub(level.shift, other);
-        let leaf = machine.leaf(left.va);
-        assert_eq!((leaf.va, leaf.oa.get(), leaf.size_lg2), (Va::new(left.va), left.oa, level.shift));
+        // It may be part of a smaller run.
+        let (leaf, va) = (machine.leaf(left.va), Va::new(left.va));
+        let is_left =
+            leaf.size_lg2 < area.lg2 && !(leaf.va <= one.range().start() && leaf.last() >= one.range().start());
+        assert!(is_left && leaf.translate(va).get() == left.oa, "{leaf:?} is not what was there");
     }
     machine.map(&one, &data::<P>(), Leaves::Exactly(level.shift))?;
     machine.join(area.range(), area.lg2)?;
