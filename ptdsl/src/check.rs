@@ -1,7 +1,8 @@
 //! Proves of a description what every later stage relies on, one small file for each property.
 //!
 //! A check states the properties it builds on. What an earlier check found broken is left alone by those that build on
-//! it, so one mistake is one diagnostic and everything else is still reported. The central proof is
+//! it, so one mistake is one diagnostic and everything else is still reported. Of a description that is not whole, those
+//! checks are made that do not build on what is missing. The central proof is
 //! [`words_are_one_layout`]: at every level each word is exactly one of the listed layouts, under every binding.
 
 mod condition;
@@ -23,11 +24,14 @@ mod features_used;
 mod fields_whole;
 mod lacks_exact;
 mod layouts_possible;
+mod levels_reached;
 mod levels_tile;
 mod meanings_once;
+mod meanings_spelt;
 mod names_fit_rust;
 mod numbers_fit;
 mod pointers_have_a_level;
+mod ranges_hold;
 mod reach_within_output;
 mod rows_in_place;
 mod runs_fit;
@@ -39,7 +43,7 @@ mod widths_sane;
 mod words_are_one_layout;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::resolve::Description;
+use crate::resolve::{Description, Extent, Partial, Resolved};
 use crate::tree::FormatKind;
 
 use facts::{Facts, Subject};
@@ -50,6 +54,8 @@ const CHECKS: &[Check] = &[
     Check { property: Property::WidthsSane, needs: &[], run: widths_sane::check },
     Check { property: Property::ConditionsDecidable, needs: &[], run: conditions_decidable::check },
     Check { property: Property::FeaturesUsed, needs: &[Property::ConditionsDecidable], run: features_used::check },
+    Check { property: Property::MeaningsSpelt, needs: &[], run: meanings_spelt::check },
+    Check { property: Property::RangesHold, needs: &[Property::WidthsSane], run: ranges_hold::check },
     Check { property: Property::LevelsTile, needs: &[Property::WidthsSane], run: levels_tile::check },
     Check { property: Property::TablesAligned, needs: &[Property::WidthsSane], run: tables_aligned::check },
     Check { property: Property::RowsInPlace, needs: &[Property::WidthsSane], run: rows_in_place::check },
@@ -70,7 +76,17 @@ const CHECKS: &[Check] = &[
         needs: &[Property::WidthsSane, Property::LevelsTile],
         run: pointers_have_a_level::check,
     },
-    Check { property: Property::RunsFit, needs: &[Property::WidthsSane, Property::LevelsTile], run: runs_fit::check },
+    Check {
+        property: Property::LevelsReached,
+        needs: &[
+            Property::WidthsSane,
+            Property::ConditionsDecidable,
+            Property::LevelsTile,
+            Property::PointersHaveALevel,
+        ],
+        run: levels_reached::check,
+    },
+    Check { property: Property::RunsFit, needs: &[Property::WidthsSane], run: runs_fit::check },
     Check {
         property: Property::ReachWithinOutput,
         needs: &[Property::WidthsSane, Property::AlternativesApply],
@@ -103,7 +119,7 @@ const CHECKS: &[Check] = &[
     Check { property: Property::EmptiedSlotsAbsent, needs: LAYOUTS, run: emptied_slots_absent::check },
     Check {
         property: Property::LacksExact,
-        needs: &[Property::FieldsWhole, Property::AlternativesApply],
+        needs: &[Property::FieldsWhole, Property::AlternativesApply, Property::MeaningsSpelt],
         run: lacks_exact::check,
     },
     Check {
@@ -120,7 +136,7 @@ const CHECKS: &[Check] = &[
     Check { property: Property::WideWordsWhole, needs: &[Property::WordsAreOneLayout], run: wide_words_whole::check },
     Check {
         property: Property::ChangesHaveAWay,
-        needs: &[Property::ConditionsDecidable, Property::FieldsWhole, Property::LevelsTile],
+        needs: &[Property::ConditionsDecidable, Property::FieldsWhole, Property::LevelsTile, Property::MeaningsSpelt],
         run: changes_have_a_way::check,
     },
 ];
@@ -149,6 +165,18 @@ const LAYOUTS: &[Property] = &[
     Property::MeaningsOnce,
 ];
 
+/// What can be established where names may mean nothing and layouts may be missing.
+const OF_PLACES: &[Property] = &[
+    Property::WidthsSane,
+    Property::MeaningsSpelt,
+    Property::LevelsTile,
+    Property::TablesAligned,
+    Property::RowsInPlace,
+    Property::BitsInOneRow,
+    Property::NumbersFit,
+    Property::RunsFit,
+];
+
 /// A check: the property that it establishes, and those that it builds on.
 struct Check {
     property: Property,
@@ -170,11 +198,14 @@ enum Property {
     FieldsWhole,
     LacksExact,
     LayoutsPossible,
+    LevelsReached,
     LevelsTile,
     MeaningsOnce,
+    MeaningsSpelt,
     NamesFitRust,
     NumbersFit,
     PointersHaveALevel,
+    RangesHold,
     ReachWithinOutput,
     RowsInPlace,
     RunsFit,
@@ -185,21 +216,41 @@ enum Property {
     WordsAreOneLayout,
 }
 
+impl Property {
+    /// Whether it can be established when only so much of a description can be relied on.
+    fn within(self, extent: Option<Extent>) -> bool {
+        match extent {
+            None => true,
+            Some(Extent::AllButUpdate) => self != Self::ChangesHaveAWay,
+            Some(Extent::Places) => OF_PLACES.contains(&self),
+        }
+    }
+}
+
 /// Everything that is wrong with one description, in the order of the text. A `base` may lack parts and is judged in the
 /// formats that are made from it.
 #[must_use]
 pub fn check(description: &Description) -> Vec<Diagnostic> {
-    check_file(core::slice::from_ref(description))
+    let whole = vec![description.clone()];
+    check_resolved(&Resolved { whole, ..Resolved::default() })
 }
 
-/// Everything that is wrong with the formats of a file, in the order of the text. A rule that one place breaks is
-/// reported once, however many levels and formats the place is part of.
+/// Everything that is wrong with the formats of a file beside what was found when its names were looked up, in the order
+/// of the text.
+///
+/// A rule that one place breaks is reported once, however many levels and formats the place is part of.
 #[must_use]
-pub fn check_file(descriptions: &[Description]) -> Vec<Diagnostic> {
-    let formats = descriptions.iter().filter(|it| it.kind == FormatKind::Format);
-    let mut found: Vec<Diagnostic> = formats.flat_map(of_format).collect();
-    found.extend(features_used::unused(descriptions));
-    found.extend(sources_cited::in_file(descriptions));
+pub fn check_resolved(resolved: &Resolved) -> Vec<Diagnostic> {
+    let is_format = |it: &&Description| it.kind == FormatKind::Format;
+    let whole: Vec<&Description> = resolved.whole.iter().filter(is_format).collect();
+    let partial: Vec<&Partial> = resolved.partial.iter().filter(|it| is_format(&&it.description)).collect();
+    let mut found: Vec<Diagnostic> = whole.iter().flat_map(|it| of_format(Facts::new(it))).collect();
+    found.extend(partial.iter().flat_map(|it| of_format(Facts::of_partial(it))));
+    // What uses a feature is known only where everything is.
+    if resolved.partial.is_empty() && resolved.lost == 0 {
+        found.extend(features_used::unused(&whole));
+    }
+    found.extend(sources_cited::in_file(whole.into_iter().chain(partial.iter().map(|it| &it.description))));
     let mut once: Vec<Diagnostic> = Vec::new();
     for diagnostic in found {
         let same = |other: &Diagnostic| other.code == diagnostic.code && other.span() == diagnostic.span();
@@ -212,16 +263,16 @@ pub fn check_file(descriptions: &[Description]) -> Vec<Diagnostic> {
 }
 
 /// Runs every check on one format.
-fn of_format(description: &Description) -> Vec<Diagnostic> {
-    let mut facts = Facts::new(description);
-    for check in CHECKS {
+fn of_format(mut facts: Facts<'_>) -> Vec<Diagnostic> {
+    let extent = facts.extent;
+    for check in CHECKS.iter().filter(|check| check.property.within(extent)) {
         let before = facts.reports();
         facts.begin(check.property, check.needs);
         (check.run)(&mut facts);
         if facts.bdds.overflowed() {
             // What this check answered since the overflow means nothing, and neither would those that follow.
             facts.retract(before);
-            facts.report(Subject::Format, too_complex(description));
+            facts.report(Subject::Format, too_complex(facts.description));
             break;
         }
     }

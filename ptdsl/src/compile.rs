@@ -1,9 +1,9 @@
 //! The front half of the compiler, in one place: text → tree → descriptions → proofs.
 
-use crate::check::check_file;
+use crate::check::check_resolved;
 use crate::diagnostic::{Diagnostic, render};
 use crate::parse::parse;
-use crate::resolve::{Description, resolve};
+use crate::resolve::{Description, Resolved, resolve_all};
 use crate::tree::{File, FormatKind};
 
 /// What becomes of the text of a format file.
@@ -23,18 +23,27 @@ pub struct Compiled {
 
 /// Compiles the text of a format file up to descriptions that are ready to be bound.
 ///
-/// All problems are reported at once: descriptions that resolve are checked even where others do not.
+/// As much is reported at once as can be told apart: a text that does not follow the grammar is looked at no further; of
+/// a description in which a name or an item is missing, everything is checked that does not depend on that.
 #[must_use]
 pub fn compile(name: &str, text: &str) -> Compiled {
-    let mut compiled = compile_proven(name, text);
-    compiled.diagnostics.extend(check_file(&compiled.descriptions));
+    let (mut compiled, resolved) = resolved(name, text);
+    compiled.diagnostics.extend(check_resolved(&resolved));
     compiled.diagnostics.sort_by_key(|diagnostic| (diagnostic.span(), diagnostic.code));
+    compiled.descriptions = resolved.whole;
     compiled
 }
 
 /// As [`compile`], without the proofs: for texts that ship, which tests have proven. Saves most of the time.
 #[must_use]
 pub fn compile_proven(name: &str, text: &str) -> Compiled {
+    let (mut compiled, resolved) = resolved(name, text);
+    compiled.descriptions = resolved.whole;
+    compiled
+}
+
+/// What both have in common: the tree and what is wrong so far, and the descriptions.
+fn resolved(name: &str, text: &str) -> (Compiled, Resolved) {
     let mut compiled = Compiled {
         name: name.to_owned(),
         text: text.to_owned(),
@@ -42,11 +51,15 @@ pub fn compile_proven(name: &str, text: &str) -> Compiled {
         descriptions: Vec::new(),
         diagnostics: Vec::new(),
     };
+    let mut resolved = Resolved::default();
     match parse(text) {
-        Ok(file) => (compiled.descriptions, compiled.diagnostics) = resolve(compiled.file.insert(file)),
+        Ok(file) => {
+            resolved = resolve_all(compiled.file.insert(file));
+            compiled.diagnostics = core::mem::take(&mut resolved.diagnostics);
+        }
         Err(diagnostics) => compiled.diagnostics = diagnostics,
     }
-    compiled
+    (compiled, resolved)
 }
 
 impl Compiled {

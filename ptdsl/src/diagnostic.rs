@@ -10,7 +10,7 @@ mod render;
 use crate::span::Span;
 
 pub use code::Code;
-pub use nearest::nearest;
+pub use nearest::{nearest, nearest_within};
 pub use render::render;
 
 /// One thing that is wrong.

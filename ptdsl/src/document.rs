@@ -19,7 +19,6 @@ mod page;
 mod section;
 mod sizes;
 mod updates;
-mod vocabulary;
 
 pub use attributes::attributes;
 pub use bits::{bit_ranges, hexadecimal, number, range, ranges_of, span_mask};
@@ -37,7 +36,8 @@ pub use page::{Page, index};
 pub use section::Section;
 pub use sizes::size;
 pub use updates::updates;
-pub use vocabulary::meaning;
+
+pub use crate::vocabulary::meaning;
 
 use crate::model::Format;
 

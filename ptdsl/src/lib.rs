@@ -19,6 +19,7 @@ pub mod resolve;
 mod rust_name;
 pub mod span;
 pub mod tree;
+mod vocabulary;
 pub mod walk;
 
 pub use bind::bind;

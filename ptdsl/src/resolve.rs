@@ -2,8 +2,8 @@
 //!
 //! Three steps. [`draft`] merges the items of a description's parent, its fragments and its own block, an item replacing
 //! its namesake. [`layouts`] then follows the references between layouts, so that what derives from an amended layout
-//! follows the amendment. [`names`] looks up every name of a `format` and demands that nothing is missing; a `base` may
-//! lack parts, so its open ends are judged in the formats made from it.
+//! follows the amendment. [`names`] and [`rules`] look up every name of a `format` and demand that nothing is missing; a
+//! `base` may lack parts, so its open ends are judged in the formats made from it.
 
 mod conflict;
 mod description;
@@ -12,6 +12,7 @@ mod family;
 mod layouts;
 mod names;
 mod rows;
+mod rules;
 mod scope;
 
 use std::collections::BTreeSet;
@@ -19,7 +20,20 @@ use std::collections::BTreeSet;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::tree;
 
-pub use description::{ClauseKind, Description, Documented, Feature, Layout, Parameter};
+pub use description::{ClauseKind, Description, Documented, Extent, Feature, Layout, Parameter, Partial};
+
+/// The descriptions of a file, in the order of the file.
+#[derive(Clone, Debug, Default)]
+pub struct Resolved {
+    /// Those that are whole.
+    pub whole: Vec<Description>,
+    /// Those that are not, as far as they can be told.
+    pub partial: Vec<Partial>,
+    /// How many are neither, since they are made from something that is not there.
+    pub lost: usize,
+    /// All problems, each once, in the order of the text.
+    pub diagnostics: Vec<Diagnostic>,
+}
 
 /// Resolves every description of a file, in the order of the file.
 ///
@@ -27,20 +41,65 @@ pub use description::{ClauseKind, Description, Documented, Feature, Layout, Para
 /// one, is left out.
 #[must_use]
 pub fn resolve(file: &tree::File) -> (Vec<Description>, Vec<Diagnostic>) {
+    let resolved = resolve_all(file);
+    (resolved.whole, resolved.diagnostics)
+}
+
+/// As [`resolve`], with what can be told of broken descriptions.
+#[must_use]
+pub fn resolve_all(file: &tree::File) -> Resolved {
     let mut complaints = Vec::new();
     let drafts = family::drafts(file, &mut complaints);
     let elsewhere = file_fields(file);
-    let mut descriptions = Vec::new();
+    let mut resolved = Resolved::default();
     for (format, draft) in file.formats.iter().zip(drafts) {
-        let Some(draft) = draft else { continue };
-        let mut own = Vec::new();
+        let Some(draft) = draft else {
+            resolved.lost += 1;
+            continue;
+        };
+        let mut own = Complaints::default();
         let description = describe(file, format, &draft, &elsewhere, &mut own);
-        if own.is_empty() {
-            descriptions.push(description);
+        // What follows from a complaint about the items themselves is not told.
+        if draft.flawed {
+            own = Complaints::default();
         }
-        complaints.append(&mut own);
+        rules::repeated(format, &mut own.about_update);
+        let labels = own.all().flat_map(|complaint| &complaint.labels);
+        let told: Vec<_> = labels.map(|label| label.span).collect();
+        match own.extent(draft.flawed) {
+            None => resolved.whole.push(description),
+            Some(extent) => resolved.partial.push(Partial { description, extent, told }),
+        }
+        complaints.extend(own.about_names.into_iter().chain(own.about_update));
     }
-    (descriptions, in_order(complaints))
+    resolved.diagnostics = in_order(complaints);
+    resolved
+}
+
+/// What is wrong with one description, by what may still be relied on.
+#[derive(Default)]
+struct Complaints {
+    /// Names that mean nothing, items that are missing, layouts that cannot be made.
+    about_names: Vec<Diagnostic>,
+    /// Rules of change that are missing, given twice or name something that is not there.
+    about_update: Vec<Diagnostic>,
+}
+
+impl Complaints {
+    fn all(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.about_names.iter().chain(&self.about_update)
+    }
+
+    /// How much can be relied on, if not everything.
+    fn extent(&self, flawed: bool) -> Option<Extent> {
+        if flawed || !self.about_names.is_empty() {
+            Some(Extent::Places)
+        } else if !self.about_update.is_empty() {
+            Some(Extent::AllButUpdate)
+        } else {
+            None
+        }
+    }
 }
 
 /// One description, as far as it can be told; `complaints` stays empty if it is whole.
@@ -49,7 +108,7 @@ fn describe(
     format: &tree::Format,
     draft: &draft::Draft,
     elsewhere: &BTreeSet<&str>,
-    complaints: &mut Vec<Diagnostic>,
+    complaints: &mut Complaints,
 ) -> Description {
     let mut description = Description {
         kind: format.kind.value,
@@ -64,14 +123,15 @@ fn describe(
         features: draft.features.clone(),
         parameters: draft.parameters.clone(),
         levels: highest_first(draft.levels.clone()),
-        layouts: layouts::resolve(format, draft, complaints),
+        layouts: layouts::resolve(format, draft, &mut complaints.about_names),
         attributes: draft.attributes.clone(),
         update: draft.update.as_ref().map(|update| update.rules.clone()).unwrap_or_default(),
     };
     if format.kind.value == tree::FormatKind::Format {
         drop_unsaid(&mut description, elsewhere);
-        names::missing(&description, draft, complaints);
-        names::check(&description, draft, complaints);
+        names::missing(&description, &mut complaints.about_names);
+        names::check(&description, draft, &mut complaints.about_names);
+        rules::check(&description, draft, &mut complaints.about_update);
     }
     description
 }

@@ -107,6 +107,8 @@ fn e0104_duplicate_item() {
         "format bad = good with { level low 20..12 = empty, page, page; }",
         "format bad = good with { root one { 63..0 table; } root two { 63..0 table; } }",
         "format bad = good with { update { all = live; } update { all = lazy; } }",
+        "format bad = good with { update { all = live; fill, relax = lazy; relax = live; } }",
+        "base bad { update { all = live; all = break; } }",
         "format bad = good with { leaf page with { where key; where not key; } }",
         "format bad = good with { parameter wide = 1 to 2; }",
         "format bad = good with { attribute memory_type = key { a = 0; } attribute memory_type = key when wide { a = 0; } }",

@@ -16,6 +16,8 @@ pub(super) fn check(facts: &mut Facts<'_>) {
         let once = twice(facts, layout);
         if inside && once {
             missing(facts, layout, width);
+        }
+        if inside && once && facts.names_known() {
             for row in 0..facts.layout(layout).rows.len() {
                 at_parameter(facts, layout, row, width);
             }

@@ -9,7 +9,8 @@ use super::shape::Shape;
 use super::variables::Variables;
 use crate::diagnostic::Diagnostic;
 use crate::logic::{Bdd, Bdds, Cube};
-use crate::resolve::{Description, Feature, Layout, Parameter};
+use crate::resolve::{Description, Extent, Feature, Layout, Parameter, Partial};
+use crate::span::Span;
 use crate::tree;
 
 /// What a check found something wrong with. Later checks leave it alone if they need what is broken.
@@ -49,6 +50,10 @@ pub(super) struct Facts<'a> {
     pub widths: BTreeMap<String, u32>,
     /// Accepted words of layouts at levels, made on demand.
     pub valid: BTreeMap<(usize, usize), Bdd>,
+    /// How much of the description can be relied on, if not everything.
+    pub extent: Option<Extent>,
+    /// The places that complaints about names point at.
+    pub told: &'a [Span],
     used_layouts: Option<Vec<usize>>,
     current: (Property, &'static [Property]),
     broken: BTreeSet<(Property, Subject)>,
@@ -68,6 +73,8 @@ impl<'a> Facts<'a> {
             lists: BTreeMap::new(),
             widths: BTreeMap::new(),
             valid: BTreeMap::new(),
+            extent: None,
+            told: &[],
             used_layouts: None,
             current: (Property::NamesFitRust, &[]),
             broken: BTreeSet::new(),
@@ -75,6 +82,19 @@ impl<'a> Facts<'a> {
         };
         facts.place_levels();
         facts
+    }
+
+    /// The same for a description that is not whole.
+    pub fn of_partial(partial: &'a Partial) -> Self {
+        let mut facts = Self::new(&partial.description);
+        facts.extent = Some(partial.extent);
+        facts.told = &partial.told;
+        facts
+    }
+
+    /// Whether every name of rows, conditions and levels means something.
+    pub fn names_known(&self) -> bool {
+        self.extent != Some(Extent::Places)
     }
 
     /// How many reports there are so far.

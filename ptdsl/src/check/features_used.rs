@@ -6,7 +6,7 @@ use super::facts::{Facts, Subject};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::resolve::Description;
 use crate::span::Span;
-use crate::tree::{Alt, Cond, CondKind, Content, FormatKind, LevelIndex, Name, Place, RuleKind, Value};
+use crate::tree::{Alt, Cond, CondKind, Content, LevelIndex, Name, Place, RuleKind, Value};
 
 /// Each feature can be on, and the conditions of all together leave some binding.
 pub(super) fn check(facts: &mut Facts<'_>) {
@@ -35,8 +35,7 @@ pub(super) fn check(facts: &mut Facts<'_>) {
 
 /// The features and parameters of a file that none of the formats that have them uses. One that only some use is no
 /// mistake: in the others it is dropped.
-pub(super) fn unused(descriptions: &[Description]) -> Vec<Diagnostic> {
-    let formats = descriptions.iter().filter(|it| it.kind == FormatKind::Format);
+pub(super) fn unused(formats: &[&Description]) -> Vec<Diagnostic> {
     let mut declared: Vec<(Span, &Name, Code)> = Vec::new();
     let mut used: BTreeSet<Span> = BTreeSet::new();
     for description in formats {

@@ -11,10 +11,17 @@ pub(super) fn check(facts: &mut Facts<'_>) {
     if !facts.sound(Subject::Format) {
         return;
     }
+    if (0..facts.description.levels.len()).any(|level| facts.position(level).is_none()) {
+        return;
+    }
+    let before = facts.reports();
     overlaps(facts);
     gaps(facts);
     top_bits(facts);
-    leaves_at_the_bottom(facts);
+    // Which level is the lowest follows from where they are, and what it lists from what its list names.
+    if facts.reports() == before && facts.names_known() {
+        leaves_at_the_bottom(facts);
+    }
 }
 
 fn index_span(facts: &Facts<'_>, level: usize) -> crate::span::Span {
@@ -33,7 +40,8 @@ fn overlaps(facts: &mut Facts<'_>) {
             let apart = one.low.least >= two.end().most || two.low.least >= one.end().most;
             let stacked = facts.below(*level).contains(other) || facts.below(*other).contains(level);
             let by_numbers = one.above.is_none() && two.above.is_none();
-            if apart || stacked && !by_numbers || siblings(facts, *level, *other) {
+            let unnamed = !facts.names_known() && !named_children(facts).is_empty();
+            if apart || unnamed || stacked && !by_numbers || siblings(facts, *level, *other) {
                 continue;
             }
             let (name, other_name) = (&facts.level(*level).name, &facts.level(*other).name);
@@ -50,16 +58,21 @@ fn overlaps(facts: &mut Facts<'_>) {
 /// Two levels that begin at the same bit, each named by a row of some table.
 fn siblings(facts: &Facts<'_>, one: usize, two: usize) -> bool {
     let end = |level| facts.position(level).map(super::geometry::Position::end);
+    let named = named_children(facts);
+    let is_named = |level: usize| named.contains(&facts.level(level).name.value.as_str());
+    end(one) == end(two) && is_named(one) && is_named(two)
+}
+
+/// The levels that rows `table l` name.
+fn named_children<'a>(facts: &Facts<'a>) -> Vec<&'a str> {
     let rows = facts.description.layouts.iter().flat_map(|layout| &layout.node.rows);
     let contents = rows.flat_map(|row| &row.node.content.cases).map(|case| &case.value.value);
-    let named: Vec<&str> = contents
+    contents
         .filter_map(|content| match content {
             Content::Table { child: Some(child), .. } => Some(child.value.as_str()),
             _ => None,
         })
-        .collect();
-    let is_named = |level: usize| named.contains(&facts.level(level).name.value.as_str());
-    end(one) == end(two) && is_named(one) && is_named(two)
+        .collect()
 }
 
 /// Every level but the highest begins directly below another.

@@ -44,7 +44,8 @@ pub(super) fn check(facts: &mut Facts<'_>) {
             let diagnostic = Diagnostic::new(Code::RunAstray, text)
                 .label(span, "this many adjacent slots")
                 .label(name.span, format!("`{}` has {slots} slots", name.value))
-                .note("expected the slots of a run to lie in one table");
+                .note("expected the slots of a run to lie in one table")
+                .help(format!("a run has at most {slots} slots at `{}`", name.value));
             facts.report(Subject::Layout(layout), diagnostic);
             break;
         }

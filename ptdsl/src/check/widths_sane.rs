@@ -78,8 +78,8 @@ fn ranges(facts: &mut Facts<'_>) {
             facts.report(Subject::Format, diagnostic);
         }
         prefix(facts, &range.node);
-        let Some(tag) = &range.node.tag else { continue };
-        let most = facts.small_bounds(&range.node.width).map_or(ADDRESS_BITS, |bounds| bounds.most);
+        let (Some(tag), Some(bounds)) = (&range.node.tag, facts.small_bounds(&range.node.width)) else { continue };
+        let most = bounds.most;
         let (high, low) = (tag.bits.high, tag.bits.low);
         if low.value.value < u128::from(most) || high.value.value >= u128::from(ADDRESS_BITS) {
             let diagnostic =
@@ -138,9 +138,11 @@ fn levels(facts: &mut Facts<'_>) {
                 wrong = wrong.or_else(|| width(facts, value, "an index", 0, ADDRESS_BITS));
             }
         }
-        if wrong.is_none() {
+        let position = facts.position(index);
+        // A level above something that is nothing has no place, and what it names has been complained about.
+        let unplaced = position.is_none() && matches!(level.node.index, LevelIndex::Above { .. });
+        if wrong.is_none() && !unplaced {
             let fits = |bounds: Bounds| bounds.least <= ADDRESS_BITS;
-            let position = facts.position(index);
             let (inside, odd) = match position {
                 Some(it) if it.above.is_none() && parts_fixed(level) => {
                     (it.end().most <= ADDRESS_BITS, it.bits.most > 24)
@@ -165,6 +167,9 @@ fn parts_fixed(level: &crate::resolve::Documented<crate::tree::Level>) -> bool {
 
 /// What is wrong with a width, if anything.
 fn width(facts: &Facts<'_>, value: &Value, what: &str, least: u32, most: u32) -> Option<Diagnostic> {
+    if matches!(value, Value::Name(name) if facts.parameter(&name.value).is_none()) {
+        return None;
+    }
     let span = value_span(value);
     let expected = format!("expected {least} to {most} bits");
     let Some(bounds) = facts.bounds(value) else {

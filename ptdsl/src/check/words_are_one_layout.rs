@@ -107,7 +107,7 @@ fn covering(facts: &mut Facts<'_>, level: usize, listed: &[Listed], there: &[Bdd
     let none = facts.bdds.not(any);
     let Some(cube) = facts.counterexample(none) else { return };
     let node = facts.level(level);
-    let help = suggestion(facts, level, listed, &cube);
+    let help = suggestion(facts, level, listed, none, &cube);
     let spans = node.entries.iter().map(|entry| entry.span).reduce(crate::span::Span::to);
     let mut diagnostic = Diagnostic::new(Code::NoLayout, format!("a word of level `{}` is no layout", node.name.value))
         .label(spans.unwrap_or(node.name.span), "none of these")
@@ -123,8 +123,9 @@ fn word(facts: &Facts<'_>, level: usize, cube: &Cube) -> String {
     format!("{}{}", facts.word_text(cube, bits), with(&facts.binding_text(cube)))
 }
 
-/// A layout that is such a word: one listed under other bindings, or one that is not listed.
-fn suggestion(facts: &mut Facts<'_>, level: usize, listed: &[Listed], cube: &Cube) -> Option<String> {
+/// What may have been forgotten: a layout that is listed under other bindings is such a word, or layouts that are not
+/// listed are all such words.
+fn suggestion(facts: &mut Facts<'_>, level: usize, listed: &[Listed], none: Bdd, cube: &Cube) -> Option<String> {
     let such = facts.cube(cube);
     for it in listed {
         let identity = facts.identity(it.layout, Some(level));
@@ -133,10 +134,29 @@ fn suggestion(facts: &mut Facts<'_>, level: usize, listed: &[Listed], cube: &Cub
             return Some(format!("did you mean `{name} when … else reserved`?"));
         }
     }
-    // The layout that says most about such words; one that only some of them are is the second choice.
+    let mut forgotten = vec![nearest(facts, level, listed, cube, &[])?];
+    loop {
+        let known: Vec<Bdd> = forgotten.iter().map(|layout| facts.identity(*layout, Some(level))).collect();
+        let known = facts.bdds.any(known);
+        let left = facts.bdds.and_not(none, known);
+        let Some(cube) = facts.counterexample(left) else { break };
+        // Layouts that leave some words open all the same are no better than the first of them.
+        let Some(next) = nearest(facts, level, listed, &cube, &forgotten) else {
+            forgotten.truncate(1);
+            break;
+        };
+        forgotten.push(next);
+    }
+    let names = forgotten.iter().map(|layout| format!("reserved {}", facts.layout(*layout).name.value));
+    Some(format!("did you mean `{}`?", names.collect::<Vec<_>>().join(", ")))
+}
+
+/// The layout that says most about such words and that is not listed; one that only some of them are is the second choice.
+fn nearest(facts: &mut Facts<'_>, level: usize, listed: &[Listed], cube: &Cube, chosen: &[usize]) -> Option<usize> {
+    let such = facts.cube(cube);
     let mut near: Option<((bool, usize), usize)> = None;
     for layout in 0..facts.description.layouts.len() {
-        let known = listed.iter().any(|it| it.layout == layout);
+        let known = chosen.contains(&layout) || listed.iter().any(|it| it.layout == layout);
         if known || facts.is_kind(layout, LayoutKind::Root) || !facts.sound(Subject::Layout(layout)) {
             continue;
         }
@@ -153,6 +173,5 @@ fn suggestion(facts: &mut Facts<'_>, level: usize, listed: &[Listed], cube: &Cub
             near = Some((merit, layout));
         }
     }
-    let name = &facts.layout(near?.1).name.value;
-    Some(format!("did you mean `reserved {name}`?"))
+    Some(near?.1)
 }

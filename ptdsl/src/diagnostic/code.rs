@@ -204,6 +204,12 @@ codes! {
         "`defer` leaves the VA to the other child of the pointer above. A level that is the only child has no other.";
     ParameterSet = "E0415", "a value that a parameter lists twice",
         "The spans of a set do not meet. That they do is mostly a slip in one of the numbers.";
+    LevelUnreached = "E0416", "a level that no table points to",
+        "A walk begins at the level that holds the highest bit of a range and goes on through the tables that levels accept. A \
+         level that is reached in no way is no part of the format; most often a table was listed as `reserved` above it.";
+    RangeCovered = "E0417", "a range of which nothing is left",
+        "The first range that holds a VA counts. If all that a range holds is in one before it, under every binding, it would \
+         never be walked. A smaller range before a larger one takes its part out of it, as where two registers share the VA.";
     NumberTwice = "E0501", "a number that means two things",
         "Each number that the fields of an attribute can hold means one thing, so that what was written reads back.";
     NumberMissing = "E0502", "a number that means nothing",
@@ -236,6 +242,9 @@ codes! {
     FlagTooWide = "E0513", "a right of several bits",
         "Names like `write`, `user` and `dirty` are true or false. Where a machine spends several bits on them, an `attribute` \
          says what the numbers mean.";
+    MeaningMisspelt = "E0514", "a name that is almost one with a meaning",
+        "`write`, `accessed`, `memory_type` and others mean the same in every format; any other name is a field of one format. A \
+         name that differs from one of these by a letter is most probably a slip, and what it was meant to say would be lost.";
     NoWay = "E0601", "a change that is made in no way",
         "Whoever edits live tables needs to know how a change of each kind is made, under every binding. `all` is every kind \
          that is not named.";

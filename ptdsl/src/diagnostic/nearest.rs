@@ -4,7 +4,16 @@
 /// exchange of two neighbours counting as one. Of equally near ones the first.
 #[must_use]
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (name.chars().count() / 3).max(1);
+    nearest_within(name, candidates, (name.chars().count() / 3).max(1))
+}
+
+/// As [`nearest`], with as many edits as the caller allows.
+#[must_use]
+pub fn nearest_within<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+    allowed: usize,
+) -> Option<&'a str> {
     candidates
         .into_iter()
         .filter(|candidate| *candidate != name && candidate.chars().count().abs_diff(name.chars().count()) <= allowed)

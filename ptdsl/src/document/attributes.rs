@@ -6,8 +6,8 @@ use super::bits::{number, ranges_of, span_mask};
 use super::columns::{Align, Columns};
 use super::layouts::families;
 use super::section::Section;
-use super::vocabulary::meaning;
 use crate::model::{Attribute, AttributeKind, Combine, Field, Format, Group, Layout, LayoutKind, Source};
+use crate::vocabulary::meaning;
 
 /// The attributes with their values, how they combine along the walk and where each layout stores them; then the codes
 /// of those that are more than a field.

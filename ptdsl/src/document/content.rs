@@ -1,8 +1,8 @@
 //! What a row of a layout holds, in words.
 
 use super::bits::{number, range};
-use super::vocabulary::meaning;
 use crate::model::{Content, Format, Layout, Row};
+use crate::vocabulary::meaning;
 
 /// A row in words.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -40,6 +40,28 @@ pub struct Description {
     pub update: Vec<tree::Rule>,
 }
 
+/// A description about whose names or items there are complaints, as far as it can be told.
+///
+/// It cannot be bound. It is there so that what does not depend on the complaints can be checked all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partial {
+    /// The description, without what cannot be told.
+    pub description: Description,
+    /// How much of it can be relied on.
+    pub extent: Extent,
+    /// Every place that the complaints point at.
+    pub told: Vec<Span>,
+}
+
+/// How much of a description can be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All but the rules of change.
+    AllButUpdate,
+    /// Where levels and the rows of layouts are. Names may mean nothing, and layouts may be missing.
+    Places,
+}
+
 /// A node with the lines of `///` before it and its whole span.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Documented<T> {

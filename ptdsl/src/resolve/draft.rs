@@ -19,6 +19,8 @@ pub(super) struct Draft {
     pub(super) layouts: Vec<LayoutDraft>,
     pub(super) attributes: Vec<Documented<tree::Attribute>>,
     pub(super) update: Option<UpdateDraft>,
+    /// Something in it, or in what it is made from, has been complained about: of what was said twice the first is here.
+    pub(super) flawed: bool,
 }
 
 /// A layout as the statements that make it, the first of which may be missing in a fragment.

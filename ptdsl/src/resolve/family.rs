@@ -6,7 +6,7 @@ use crate::tree;
 use super::conflict;
 use super::draft::{Draft, duplicate};
 
-/// The merged items of each description of the file; `None` for those that are broken or made from broken ones.
+/// The merged items of each description of the file; `None` for those that are made from something that is not there.
 pub(super) fn drafts(file: &tree::File, complaints: &mut Vec<Diagnostic>) -> Vec<Option<Draft>> {
     let mut family = Family { file, states: vec![State::New; file.formats.len()], complaints };
     for index in 0..file.formats.len() {
@@ -77,6 +77,7 @@ impl Family<'_> {
                     continue;
                 };
                 if place > 0 {
+                    draft.flawed |= part.flawed;
                     let part = part.without(&parent);
                     for (other, before) in &fragments {
                         conflict::between(other, before, name, &part, &mut own);
@@ -90,7 +91,7 @@ impl Family<'_> {
             }
         }
         draft.overlay(&block, &mut own);
-        whole &= own.is_empty();
+        draft.flawed |= !own.is_empty();
         self.complaints.append(&mut own);
         whole.then_some(draft)
     }

@@ -1,45 +1,36 @@
 //! Every name of a format is looked up where it is used, and nothing that a format needs is missing.
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::model::Change;
-use crate::tree::{self, CondKind, Content, LayoutKind, LevelIndex, Name, RuleKind, Value};
+use crate::tree::{self, CondKind, Content, LayoutKind, LevelIndex, Name, Value};
 
 use super::description::{Description, Layout};
 use super::draft::{Draft, duplicate, kind_word};
 use super::scope::{Scope, fields};
 
 /// Reports what a format lacks.
-pub(super) fn missing(description: &Description, draft: &Draft, complaints: &mut Vec<Diagnostic>) {
+pub(super) fn missing(description: &Description, complaints: &mut Vec<Diagnostic>) {
     let mut need = |there: bool, what: &str, help: &str| {
         if !there {
-            let name = &description.name.value;
-            complaints.push(
-                Diagnostic::new(Code::MissingItem, format!("`{name}` lacks {what}"))
-                    .label(description.span, "a `format` is complete")
-                    .help(format!("write `{help}`, or make it a `base`")),
-            );
+            complaints.push(lacking(description, what, help));
         }
     };
     need(description.word.is_some(), "`word`", "word 64 little;");
     need(!description.ranges.is_empty(), "`virtual`", "virtual 48 sign_extended;");
     need(description.output.is_some(), "`output`", "output 48;");
     need(!description.levels.is_empty(), "a level", "level pt 20..12 = empty, page;");
-    need(draft.update.is_some(), "`update`", "update { all = live; }");
-    if let Some(update) = draft.update.as_ref().filter(|update| update.with) {
-        complaints.push(
-            Diagnostic::new(Code::MissingItem, "`update with` adds to rules that are not there")
-                .label(update.span, "nothing before it says `update`")
-                .help("write `update { … }`"),
-        );
-    }
+}
+
+/// Something that a format needs and does not have.
+pub(super) fn lacking(description: &Description, what: &str, help: &str) -> Diagnostic {
+    Diagnostic::new(Code::MissingItem, format!("`{}` lacks {what}", description.name.value))
+        .label(description.span, "a `format` is complete")
+        .help(format!("write `{help}`, or make it a `base`"))
 }
 
 /// Looks up every name.
 pub(super) fn check(description: &Description, draft: &Draft, complaints: &mut Vec<Diagnostic>) {
     let scope = Scope::of(description);
-    // A layout that could not be made whole has been complained about; what follows from that is not told again.
-    let broken = draft.layouts.iter().map(|layout| layout.name.value.as_str());
-    let broken: Vec<&str> = broken.filter(|name| !scope.layouts.iter().any(|layout| layout.value == *name)).collect();
+    let broken = scope.broken(draft);
     let mut checker = Checker { scope: &scope, broken, complaints };
     checker.distinct();
     checker.statements(description);
@@ -53,16 +44,14 @@ pub(super) fn check(description: &Description, draft: &Draft, complaints: &mut V
     for attribute in &description.attributes {
         checker.attribute(&attribute.node);
     }
-    for rule in &description.update {
-        checker.rule(rule);
-    }
 }
 
-struct Checker<'a, 's> {
-    scope: &'s Scope<'s>,
+/// What looks names up, and where it complains.
+pub(super) struct Checker<'a, 's> {
+    pub(super) scope: &'s Scope<'s>,
     /// Layouts that are named and missing all the same.
-    broken: Vec<&'s str>,
-    complaints: &'a mut Vec<Diagnostic>,
+    pub(super) broken: Vec<&'s str>,
+    pub(super) complaints: &'a mut Vec<Diagnostic>,
 }
 
 impl Checker<'_, '_> {
@@ -270,61 +259,6 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn rule(&mut self, rule: &tree::Rule) {
-        match &rule.kind {
-            RuleKind::Way { kinds, way } => {
-                self.whens(way);
-                let known = || Change::ALL.iter().map(|kind| kind.name()).chain(core::iter::once("all"));
-                for kind in kinds {
-                    if !known().any(|name| name == kind.value) {
-                        let complaint =
-                            Diagnostic::new(Code::UnknownName, format!("`{}` is not a kind of change", kind.value))
-                                .label(kind.span, "no such kind");
-                        let all: Vec<&str> = known().collect();
-                        let near = crate::diagnostic::nearest(&kind.value, all.iter().copied());
-                        self.complaints.push(match near {
-                            Some(near) => complaint.help(format!("did you mean `{near}`?")),
-                            None => complaint.note(format!("the kinds are {}", all.join(", "))),
-                        });
-                    }
-                }
-            }
-            RuleKind::Hardware { fields, when } => {
-                if let Some(when) = when {
-                    self.when(when);
-                }
-                for field in fields {
-                    self.field(field);
-                }
-            }
-            RuleKind::Registers(level) => {
-                if !self.scope.levels.contains(&level) {
-                    let known = self.scope.levels.iter().map(|name| name.value.as_str());
-                    self.complaints.push(self.scope.unknown(level, "a level", known));
-                }
-            }
-            RuleKind::Clean(when) => {
-                if let Some(when) = when {
-                    self.when(when);
-                }
-            }
-            RuleKind::Hold { field, when } => {
-                if let Some(when) = when {
-                    self.when(when);
-                }
-                self.field(field);
-            }
-            RuleKind::Pairs => {}
-        }
-    }
-
-    fn field(&mut self, field: &Name) {
-        if !self.is_field(&field.value) {
-            let known = self.scope.fields.iter().copied();
-            self.complaints.push(self.scope.unknown(field, "a field", known));
-        }
-    }
-
     fn parameter(&mut self, name: &Name) {
         if !self.scope.parameters.contains(&name) {
             let known = self.scope.parameters.iter().map(|name| name.value.as_str());
@@ -345,19 +279,19 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn whens<T>(&mut self, alternatives: &tree::Alt<T>) {
+    pub(super) fn whens<T>(&mut self, alternatives: &tree::Alt<T>) {
         for when in alternatives.cases.iter().filter_map(|case| case.when.as_ref()) {
             self.when(when);
         }
     }
 
     /// Whether some layout has a field, as far as that can be told.
-    fn is_field(&self, name: &str) -> bool {
+    pub(super) fn is_field(&self, name: &str) -> bool {
         self.scope.fields.contains(name) || !self.broken.is_empty()
     }
 
     /// A condition on the binding.
-    fn when(&mut self, cond: &tree::Cond) {
+    pub(super) fn when(&mut self, cond: &tree::Cond) {
         let scope = self.scope;
         match &cond.value {
             CondKind::Any(parts) | CondKind::All(parts) => parts.iter().for_each(|part| self.when(part)),

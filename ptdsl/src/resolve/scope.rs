@@ -6,6 +6,7 @@ use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::tree::{self, Content};
 
 use super::description::{Description, Layout};
+use super::draft::Draft;
 
 /// Names by what they are.
 pub(super) struct Scope<'a> {
@@ -36,6 +37,13 @@ impl<'a> Scope<'a> {
                 .map(|name| name.value.as_str())
                 .collect(),
         }
+    }
+
+    /// The layouts that a draft has and that could not be made whole. They have been complained about, and what follows from
+    /// that is not told again.
+    pub(super) fn broken(&self, draft: &'a Draft) -> Vec<&'a str> {
+        let names = draft.layouts.iter().map(|layout| layout.name.value.as_str());
+        names.filter(|name| !self.layouts.iter().any(|layout| layout.value == *name)).collect()
     }
 
     /// What else a name is, for the complaint that it is not what it should be.
