@@ -119,7 +119,12 @@ const CHECKS: &[Check] = &[
     Check { property: Property::EmptiedSlotsAbsent, needs: LAYOUTS, run: emptied_slots_absent::check },
     Check {
         property: Property::LacksExact,
-        needs: &[Property::FieldsWhole, Property::AlternativesApply, Property::MeaningsSpelt],
+        needs: &[
+            Property::FieldsWhole,
+            Property::AlternativesApply,
+            Property::MeaningsSpelt,
+            Property::WordsAreOneLayout,
+        ],
         run: lacks_exact::check,
     },
     Check {

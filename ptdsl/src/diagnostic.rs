@@ -10,6 +10,7 @@ mod render;
 use crate::span::Span;
 
 pub use code::Code;
+pub(crate) use nearest::same_letters;
 pub use nearest::{nearest, nearest_within};
 pub use render::render;
 

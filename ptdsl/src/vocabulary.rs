@@ -1,6 +1,6 @@
 //! The names that the language gives a meaning, and what they mean.
 
-use crate::diagnostic::nearest_within;
+use crate::diagnostic::{nearest_within, same_letters};
 
 /// Each name with what it says of the word of a leaf.
 const MEANINGS: [(&str, &str); 17] = [
@@ -39,14 +39,8 @@ pub(crate) fn meant(name: &str) -> Option<&'static str> {
     let edits = if name.len() < LONG { 1 } else { 2 };
     let known = MEANINGS.iter().map(|(known, _)| *known);
     let near = nearest_within(name, known.clone(), edits)?;
-    let replaced = near.len() <= SHORT && near.len() == name.len() && sorted(near) != sorted(name);
+    let replaced = near.len() <= SHORT && near.len() == name.len() && !same_letters(near, name);
     (!replaced && known.clone().all(|known| known != name)).then_some(near)
-}
-
-fn sorted(name: &str) -> Vec<char> {
-    let mut letters: Vec<char> = name.chars().collect();
-    letters.sort_unstable();
-    letters
 }
 
 #[cfg(test)]

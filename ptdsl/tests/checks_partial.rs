@@ -100,3 +100,47 @@ fn an_unknown_name_is_no_other_mistake() {
     assert!(unknown > 100, "{unknown}");
     assert!(wrong.is_empty(), "{} of {unknown}:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+/// Where a layout is made from another, or several share words with one, the mistake is one all the same.
+#[test]
+fn what_follows_from_a_mistake_is_not_told() {
+    let good = include_str!("../../tests/formats/alder.ptf");
+    assert_eq!(found(good), []);
+    for (from, to, code) in [
+        ("11..10  software;", "11      software;", Code::BitMissing),
+        ("31..12  output;", "31..13  output;  12 reserved;", Code::AddressBitMissing),
+        ("invalid = 1;", "software;", Code::TwoLayouts),
+        ("sixteen = 0;", "sixteen;", Code::TwoLayouts),
+        ("level section 26..20", "level section 25..20", Code::LevelsGap),
+        ("none, pointer, page, group;", "none, reserved pointer, page, group;", Code::LevelUnreached),
+        ("not user;", "not usr;", Code::MeaningMisspelt),
+        ("not write;", "not wirte;", Code::MeaningMisspelt),
+        ("memory_type =", "memory_typ =", Code::MeaningMisspelt),
+        ("fill, relax = lazy;", "fill, relax = lazy;  relax = live;", Code::DuplicateItem),
+    ] {
+        let text = good.replacen(from, to, 1);
+        assert_ne!(text, good, "{from}");
+        assert_eq!(found(&text), [code], "{}", compile("test.ptf", &text).rendered(false));
+    }
+}
+
+/// A field that is a constant in another leaf was most probably meant to be one, whatever else is wrong.
+#[test]
+fn a_constant_that_others_have_as_a_field_is_shown() {
+    let good = include_str!("../../tests/formats/alder.ptf");
+    let text = good.replacen("sixteen = 0;", "sixteen;", 1).replacen("6..3   software;", "6..4   software;", 1);
+    let compiled = compile("test.ptf", &text);
+    assert_eq!(found(&text), [Code::BitMissing, Code::LacksUnsaid], "{}", compiled.rendered(false));
+    let shown = compiled.rendered(false);
+    assert!(shown.contains("a constant here") && shown.contains("give `sixteen` a value in `page`, too"), "{shown}");
+}
+
+/// All layouts that were forgotten are named.
+#[test]
+fn every_forgotten_layout_is_named() {
+    let good = include_str!("../../tests/formats/alder.ptf");
+    let (start, _) = good.split_once(", reserved page, ").unwrap();
+    let end = good[start.len()..].split_once(';').unwrap().1;
+    let shown = compile("test.ptf", &format!("{start};{end}")).rendered(false);
+    assert!(shown.contains("did you mean `reserved page, reserved group`?"), "{shown}");
+}

@@ -55,6 +55,8 @@ fn what_is_unexpected_is_explained() {
         "format a {\n    leaf page { 7 not; 6 ; first 4 = 5; 3 first_slot; }\n}\n",
         "format a {\n    attribute memory_type = { a = 1; }\n    attribute m = (a b) { a = 1; }\n}\n",
         "/// Docs.\n//! Too late.\nformat a {\n    update {\n        /// Rules have no docs.\n        pairs;\n    }\n}\n",
+        "format a {\n    leaf page {\n        51..12 output\n        /// Present.\n        0 present = 1;\n    }\n}\n",
+        "format a {\n    leaf big { 0 present = 1; }\n    update { all = brake; }\n}\n",
         "format Größe {\n    word 64 little;\n}\n",
     ];
     let shown: Vec<String> = texts.iter().map(|text| render("a.ptf", text, &errors_or_none(text), false)).collect();

@@ -2,6 +2,8 @@
 //! reach, of a pointer those from the alignment of the child's tables up to the width of the OA (or as far as the word
 //! goes, where its highest bit holds the address). Rows at a parameter take only bits above the alignment.
 
+use std::collections::BTreeSet;
+
 use super::facts::{Facts, Subject, parameter_bounds};
 use super::shape::{Stored, fixed_bits};
 use super::text::{bit_set, with};
@@ -179,6 +181,12 @@ fn complete(
     let binding = with(&facts.binding_text(&cube));
     let documented = &facts.description.layouts[demand.layout];
     let set = bit_set(missing);
+    // The rows are those of the layout that this one is made from, if the mistake is.
+    let storing: BTreeSet<Span> = stored.iter().map(|it| documented.node.rows[it.row].span).collect();
+    if !storing.is_empty() && !facts.first_time(storing.into_iter().collect(), &set) {
+        facts.mark(Subject::Layout(demand.layout));
+        return false;
+    }
     let text = format!("`{}` stores no {set} of the {}{binding}", documented.node.name.value, demand.what);
     let mut diagnostic = Diagnostic::new(Code::AddressBitMissing, text).label(documented.span, "in this layout");
     let mut rows: Vec<usize> = stored.iter().map(|it| it.row).collect();
@@ -194,10 +202,11 @@ fn complete(
         diagnostic = diagnostic.label(span, format!("up to bit {}", reach.saturating_sub(1)));
     }
     let note = "expected each bit from the alignment up to the reach in one place; bits below the alignment may be stored and are then reserved";
-    let help = "give the bits a row, or say with `output` how far the leaf reaches";
-    let diagnostic = diagnostic.note(note);
-    let is_leaf = facts.is_kind(demand.layout, LayoutKind::Leaf);
-    facts.report(Subject::Layout(demand.layout), if is_leaf { diagnostic.help(help) } else { diagnostic });
+    let help = match facts.layout(demand.layout).kind {
+        LayoutKind::Leaf => "give the bits a row, or say with `output` how far the leaf reaches",
+        _ => "give the bits a row: make the row of the address longer, or add one for the rest with a slice",
+    };
+    facts.report(Subject::Layout(demand.layout), diagnostic.note(note).help(help));
     false
 }
 

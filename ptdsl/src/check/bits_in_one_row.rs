@@ -7,6 +7,7 @@ use super::text::{bit_set, bits_named, with};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::logic::Bdd;
 use crate::resolve::Documented;
+use crate::span::Span;
 use crate::tree::{Content, Place, Row};
 
 pub(super) fn check(facts: &mut Facts<'_>) {
@@ -111,7 +112,15 @@ fn missing(facts: &mut Facts<'_>, layout: usize, width: u32) {
     if left.is_empty() {
         return;
     }
+    // The rows at the gaps are those of the layout that this one is made from, if the mistake is.
+    let at_gap = |(high, low): (u32, u32)| left.contains(&(high + 1)) || low > 0 && left.contains(&(low - 1));
+    let around = documented.node.rows.iter().filter(|row| fixed_bits(&row.node.place.value).is_some_and(at_gap));
+    let around: Vec<Span> = around.map(|row| row.span).collect();
     let set = bit_set(left);
+    if !around.is_empty() && !facts.first_time(around, &set) {
+        facts.mark(Subject::Layout(layout));
+        return;
+    }
     let mut diagnostic =
         Diagnostic::new(Code::BitMissing, format!("no row of `{}` holds {set}", documented.node.name.value))
             .label(documented.span, format!("words of {width} bits"));

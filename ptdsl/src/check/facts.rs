@@ -57,6 +57,7 @@ pub(super) struct Facts<'a> {
     used_layouts: Option<Vec<usize>>,
     current: (Property, &'static [Property]),
     broken: BTreeSet<(Property, Subject)>,
+    once: BTreeSet<(Property, Vec<Span>, String)>,
     found: Vec<Diagnostic>,
 }
 
@@ -78,6 +79,7 @@ impl<'a> Facts<'a> {
             used_layouts: None,
             current: (Property::NamesFitRust, &[]),
             broken: BTreeSet::new(),
+            once: BTreeSet::new(),
             found: Vec::new(),
         };
         facts.place_levels();
@@ -121,6 +123,16 @@ impl<'a> Facts<'a> {
     pub fn report(&mut self, subject: Subject, diagnostic: Diagnostic) {
         self.broken.insert((self.current.0, subject));
         self.found.push(diagnostic);
+    }
+
+    /// The current property does not hold for the subject, which is told by a report about another one.
+    pub fn mark(&mut self, subject: Subject) {
+        self.broken.insert((self.current.0, subject));
+    }
+
+    /// Whether the current check tells this for the first time: a layout made from another repeats what is wrong with it.
+    pub fn first_time(&mut self, rows: Vec<Span>, text: &str) -> bool {
+        self.once.insert((self.current.0, rows, text.to_owned()))
     }
 
     /// Whether all that the current check needs holds for the subject. Where it does not, the current property counts as

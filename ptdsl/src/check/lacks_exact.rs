@@ -105,11 +105,22 @@ fn unsaid(
         if let Some(span) = shape_row {
             diagnostic = diagnostic.label(span, format!("`{}` says it", facts.layout(who).name.value));
         }
+        // Under this name the layout has a constant, if it has anything: then the other one most probably should, too.
+        let help = match field_row(facts, layout, name) {
+            Some(span) => {
+                diagnostic = diagnostic.label(span, "a constant here");
+                format!(
+                    "give `{name}` a value in `{}`, too, if it tells them apart; or add `lacks {name};`",
+                    facts.layout(who).name.value
+                )
+            }
+            None => format!("add a row for `{name}`, or `lacks {name};`"),
+        };
         facts.report(
             Subject::Layout(layout),
             diagnostic
                 .note("expected every leaf to have the fields of all leaves, or to name what it lacks")
-                .help(format!("add a row for `{name}`, or `lacks {name};`")),
+                .help(help),
         );
     }
 }

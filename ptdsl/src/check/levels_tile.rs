@@ -131,10 +131,13 @@ fn top_bits(facts: &mut Facts<'_>) {
         let highest =
             (0..facts.description.levels.len()).max_by_key(|level| facts.position(*level).map(|it| it.end().most));
         if let Some(level) = highest {
-            diagnostic = diagnostic.label(index_span(facts, level), "the highest level");
+            let name = &facts.level(level).name.value;
+            diagnostic = diagnostic.label(index_span(facts, level), "the highest level").help(format!(
+                "widen `{name}` to bit {}, add a level above it, or say by how many bits it is `widened` as a root",
+                missed.saturating_sub(1)
+            ));
         }
-        facts
-            .report(Subject::Format, diagnostic.help("add a level, or say by how many bits the root may be `widened`"));
+        facts.report(Subject::Format, diagnostic);
     }
 }
 

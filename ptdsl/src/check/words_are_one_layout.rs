@@ -6,17 +6,20 @@
 
 use super::facts::{Facts, Subject};
 use super::geometry::Listed;
+use super::shape::fixed_bits;
 use super::text::with;
 use super::variables::Meaning;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::logic::{Bdd, Cube};
-use crate::tree::LayoutKind;
+use crate::resolve::Documented;
+use crate::span::Span;
+use crate::tree::{Content, LayoutKind, Row};
 
 pub(super) fn check(facts: &mut Facts<'_>) {
     if !facts.sound(Subject::Format) {
         return;
     }
-    let mut told: Vec<(usize, usize)> = Vec::new();
+    let mut told = Told::default();
     for level in facts.used_levels() {
         let listed = facts.listed(level);
         let mut sound = facts.sound(Subject::Level(level));
@@ -77,29 +80,104 @@ fn independent(facts: &mut Facts<'_>, level: usize, there: &[Bdd]) -> bool {
     true
 }
 
-/// No two layouts share a word. Two that do at several levels are one mistake, which is told once.
-fn disjoint(facts: &mut Facts<'_>, level: usize, listed: &[Listed], there: &[Bdd], told: &mut Vec<(usize, usize)>) {
+/// No two layouts share a word. Two that do at several levels are one mistake, and so are all that share words with one that
+/// lacks a constant: each is told once.
+fn disjoint(facts: &mut Facts<'_>, level: usize, listed: &[Listed], there: &[Bdd], told: &mut Told) {
     for (index, one) in listed.iter().enumerate() {
         for (other_index, other) in listed[..index].iter().enumerate() {
             let pair = (one.layout.min(other.layout), one.layout.max(other.layout));
             let both = facts.bdds.and(there[index], there[other_index]);
-            let Some(cube) = facts.counterexample(both).filter(|_| !told.contains(&pair)) else { continue };
-            told.push(pair);
+            let Some(cube) = facts.counterexample(both).filter(|_| !told.pairs.contains(&pair)) else { continue };
+            told.pairs.push(pair);
+            let missing = missing_constant(facts, level, one.layout, other.layout)
+                .or_else(|| missing_constant(facts, level, other.layout, one.layout));
+            if let Some(missing) = &missing {
+                // What this layout says in place of the constant is no field that others lack.
+                facts.mark(Subject::Layout(missing.layout));
+                if told.rows.contains(&missing.row) {
+                    continue;
+                }
+                told.rows.push(missing.row);
+            }
             let node = facts.level(level);
             let (entry, other_entry) = (&node.entries[one.entry], &node.entries[other.entry]);
             let (name, other_name) = (&entry.layout.value, &other_entry.layout.value);
             let text = format!("a word of level `{}` is both `{other_name}` and `{name}`", node.name.value);
-            let diagnostic = Diagnostic::new(Code::TwoLayouts, text)
+            let mut diagnostic = Diagnostic::new(Code::TwoLayouts, text)
                 .label(entry.span, format!("`{name}` is one of its layouts"))
                 .label(other_entry.span, format!("and so is `{other_name}`"))
                 .label(facts.description.layouts[one.layout].span, format!("`{name}`"))
                 .label(facts.description.layouts[other.layout].span, format!("`{other_name}`"))
                 .note(format!("found {}", word(facts, level, &cube)))
                 .note("expected layouts that exclude each other; their order does not matter")
+                .note(READING)
                 .help("let a constant or a `where` tell them apart");
+            if let Some(missing) = missing {
+                diagnostic = diagnostic.label(missing.row, "no constant").help(missing.help);
+            }
             facts.report(Subject::Level(level), diagnostic);
         }
     }
+}
+
+/// What was told.
+#[derive(Default)]
+struct Told {
+    /// Layouts that share words.
+    pairs: Vec<(usize, usize)>,
+    /// Rows in which a constant is missing.
+    rows: Vec<Span>,
+}
+
+/// A row that was probably meant to hold a constant.
+struct Missing {
+    layout: usize,
+    row: Span,
+    help: String,
+}
+
+/// Where `layout` holds something else at bits that are constants of `other`, and has no constant that `other` lacks.
+fn missing_constant(facts: &mut Facts<'_>, level: usize, other: usize, layout: usize) -> Option<Missing> {
+    let (there, here) = (constant_bits(facts, level, other), constant_bits(facts, level, layout));
+    if here & !there != 0 || facts.layout(layout).identity.is_some() {
+        return None;
+    }
+    let lacking = there & !here;
+    if lacking == 0 {
+        return None;
+    }
+    let lowest = lacking.trailing_zeros();
+    let rows = &facts.layout(layout).rows;
+    let holds = |row: &&Documented<Row>| {
+        fixed_bits(&row.node.place.value).is_some_and(|(high, low)| (low..=high).contains(&lowest))
+    };
+    let row = rows.iter().find(holds)?;
+    let names = (&facts.layout(layout).name.value, &facts.layout(other).name.value);
+    let help =
+        format!("bit {lowest} is a constant in `{}` but not in `{}`: say there which value it has", names.1, names.0);
+    Some(Missing { layout, row: row.span, help })
+}
+
+/// The bits of a layout that are constants under some binding.
+fn constant_bits(facts: &mut Facts<'_>, level: usize, layout: usize) -> u128 {
+    let shape = facts.shape(layout, Some(level));
+    let rows = facts.layout(layout).rows.iter().zip(&shape.rows);
+    let mut bits = 0;
+    for (row, applies) in rows {
+        let Some((high, low)) = fixed_bits(&row.node.place.value) else { continue };
+        let constant = row.node.content.cases.iter().zip(applies).any(|(case, applies)| {
+            let constant = match &case.value.value {
+                Content::Constant(_) => true,
+                Content::Field { value, .. } | Content::Table { value, .. } => value.is_some(),
+                _ => false,
+            };
+            constant && !applies.is_false()
+        });
+        if constant {
+            bits |= (u128::MAX >> (127 - (high - low))) << low;
+        }
+    }
+    bits
 }
 
 fn covering(facts: &mut Facts<'_>, level: usize, listed: &[Listed], there: &[Bdd]) {
@@ -108,14 +186,18 @@ fn covering(facts: &mut Facts<'_>, level: usize, listed: &[Listed], there: &[Bdd
     let Some(cube) = facts.counterexample(none) else { return };
     let node = facts.level(level);
     let help = suggestion(facts, level, listed, none, &cube);
-    let spans = node.entries.iter().map(|entry| entry.span).reduce(crate::span::Span::to);
+    let spans = node.entries.iter().map(|entry| entry.span).reduce(Span::to);
     let mut diagnostic = Diagnostic::new(Code::NoLayout, format!("a word of level `{}` is no layout", node.name.value))
         .label(spans.unwrap_or(node.name.span), "none of these")
         .note(format!("found {}", word(facts, level, &cube)))
-        .note("expected every word to be one of the listed layouts");
+        .note("expected every word to be one of the listed layouts")
+        .note(READING);
     diagnostic.help = help;
     facts.report(Subject::Level(level), diagnostic);
 }
+
+/// How the word of a counterexample is read.
+const READING: &str = "a word ends with bit 0; `-` is a bit that may be either";
 
 /// The word of a counterexample and the binding that it needs.
 fn word(facts: &Facts<'_>, level: usize, cube: &Cube) -> String {

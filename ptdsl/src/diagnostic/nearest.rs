@@ -1,7 +1,8 @@
 //! "Did you mean": the candidate that is spelt most like a name.
 
 /// The candidate that differs least from `name`, if it differs little: at most one edit in three characters, an
-/// exchange of two neighbours counting as one. Of equally near ones the first.
+/// exchange of two neighbours counting as one, and so do the same letters in any other order. Of equally near ones the
+/// first.
 #[must_use]
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     nearest_within(name, candidates, (name.chars().count() / 3).max(1))
@@ -17,10 +18,20 @@ pub fn nearest_within<'a>(
     candidates
         .into_iter()
         .filter(|candidate| *candidate != name && candidate.chars().count().abs_diff(name.chars().count()) <= allowed)
-        .map(|candidate| (distance(name, candidate), candidate))
+        .map(|candidate| (if same_letters(name, candidate) { 1 } else { distance(name, candidate) }, candidate))
         .filter(|(edits, candidate)| *edits <= allowed && *edits < candidate.chars().count())
         .min_by_key(|(edits, _)| *edits)
         .map(|(_, candidate)| candidate)
+}
+
+/// Whether two words have the same letters, in whatever order.
+pub(crate) fn same_letters(one: &str, other: &str) -> bool {
+    let sorted = |name: &str| {
+        let mut letters: Vec<char> = name.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    sorted(one) == sorted(other)
 }
 
 /// How many insertions, deletions, replacements and exchanges of neighbours lead from one word to the other.
@@ -57,6 +68,7 @@ mod tests {
         assert_eq!(nearest("featrue", WORDS), Some("feature"));
         assert_eq!(nearest("leef", WORDS), Some("leaf"));
         assert_eq!(nearest("sofware", WORDS), Some("software"));
+        assert_eq!(nearest("brake", ["lazy", "break"]), Some("break"));
     }
 
     #[test]

@@ -108,8 +108,11 @@ impl<'s, 't> Unexpected<'s, 't> {
         Self { scan, at, found: scan.token_at(at), expected }
     }
 
-    /// Where it is.
+    /// Where it is: in the statement that is to be left out.
     pub fn at(&self) -> usize {
+        if let Some(end) = self.unended() {
+            return end.start.saturating_sub(1);
+        }
         let docs = self.found.and_then(|token| self.stray_docs(token));
         docs.or(self.found).map_or(self.at, |token| token.span.start)
     }
@@ -122,6 +125,12 @@ impl<'s, 't> Unexpected<'s, 't> {
     /// The error in words.
     pub fn diagnostic(&self) -> Diagnostic {
         let Some(token) = self.found else { return self.at_the_end() };
+        if let Some(end) = self.unended() {
+            let text = "found the docs of another statement before the end of this one";
+            let diagnostic = Diagnostic::new(Code::UnexpectedText, text).label(token.span, "");
+            let diagnostic = self.with_expected(diagnostic.label(end, "here the statement could end"));
+            return diagnostic.help("end the statement before it with `;`");
+        }
         if let Some(docs) = self.stray_docs(token) {
             return stray(docs);
         }
@@ -133,7 +142,7 @@ impl<'s, 't> Unexpected<'s, 't> {
         }
         if keyword && admits_name && !self.begins_outer_statement() {
             let message = format!("found `{text}`, a word of the language, where a name may stand");
-            let help = format!("choose another name, such as `{text}_bits`");
+            let help = format!("choose another name, such as `{text}_{}`", self.kind_of_name());
             return self.with_expected(Diagnostic::new(Code::KeywordAsName, message).label(token.span, "")).help(help);
         }
         let diagnostic = Diagnostic::new(Code::UnexpectedText, format!("found {}", self.description(token)));
@@ -142,7 +151,7 @@ impl<'s, 't> Unexpected<'s, 't> {
             diagnostic.help(help)
         } else if self.begins_outer_statement() {
             self.with_block(diagnostic).help("close the block before it with `}`")
-        } else if let Some(end) = self.missing_semicolon() {
+        } else if let Some(end) = self.missing_semicolon(self.at()) {
             diagnostic.label(end, "here the statement could end").help("end the statement before it with `;`")
         } else {
             diagnostic
@@ -172,6 +181,13 @@ impl<'s, 't> Unexpected<'s, 't> {
         }
         let before = self.scan.token_before(token.span.start).filter(|before| before.kind == Kind::Doc)?;
         (self.scan.is(token, "}") || self.scan.text_of(token) == "else").then_some(before)
+    }
+
+    /// What a name that belongs here would be the name of, for one that is made up.
+    fn kind_of_name(&self) -> &str {
+        const NAMED: [&str; 6] = ["absent", "leaf", "level", "root", "table", "feature"];
+        let before = self.scan.token_before(self.at()).map_or("", |before| self.scan.text_of(before));
+        if NAMED.contains(&before) { before } else { "bits" }
     }
 
     fn malformed_name(&self, token: Token) -> Diagnostic {
@@ -241,10 +257,16 @@ impl<'s, 't> Unexpected<'s, 't> {
         Some(format!("did you mean `{word}` instead of `{before}`?"))
     }
 
+    /// Where the statement before the docs of another one has no end.
+    fn unended(&self) -> Option<Span> {
+        let docs = self.found.filter(|token| token.kind == Kind::Doc)?;
+        self.missing_semicolon(docs.span.start)
+    }
+
     /// The end of the line before, if the statement there could end.
-    fn missing_semicolon(&self) -> Option<Span> {
-        let end = self.scan.token_before(self.at())?.span.end;
-        let between = self.scan.text.get(end..self.at())?;
+    fn missing_semicolon(&self, at: usize) -> Option<Span> {
+        let end = self.scan.token_before(at)?.span.end;
+        let between = self.scan.text.get(end..at)?;
         (self.expected.contains(&Rule::semicolon) && between.contains('\n')).then(|| Span::new(end, end))
     }
 

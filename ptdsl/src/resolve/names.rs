@@ -23,7 +23,7 @@ pub(super) fn missing(description: &Description, complaints: &mut Vec<Diagnostic
 /// Something that a format needs and does not have.
 pub(super) fn lacking(description: &Description, what: &str, help: &str) -> Diagnostic {
     Diagnostic::new(Code::MissingItem, format!("`{}` lacks {what}", description.name.value))
-        .label(description.span, "a `format` is complete")
+        .label(description.span, "a `format` has `word`, `virtual`, `output`, levels and `update`")
         .help(format!("write `{help}`, or make it a `base`"))
 }
 
