@@ -341,3 +341,16 @@ fn in_words(condition: &CondKind) -> String {
         }
     }
 }
+
+/// The paragraph of the language reference that begins so lists every keyword and no other word.
+#[test]
+fn keywords_are_those_of_the_reference() {
+    let reference = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/language.md");
+    let text = std::fs::read_to_string(reference).unwrap();
+    let (_, list) = text.split_once("\nThe keywords are ").expect("the reference lists the keywords");
+    let (list, _) = list.split_once('.').expect("the list ends");
+    let listed: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
+    let mut known = ptdsl::parse::keywords();
+    known.sort_unstable();
+    assert_eq!(listed, known);
+}
