@@ -503,6 +503,17 @@ pub struct Group {
     /// For each listed number, in the order of the file: the number, and the flags that hold or the one name of the
     /// choice. For each meaning the first entry is the one that is written.
     pub values: Vec<(u128, Vec<String>)>,
+    /// The numbers that are listed as refused, and whether all that are not listed are.
+    pub reserved: (Vec<u128>, bool),
+}
+
+impl Group {
+    /// Whether the machine refuses words in which the joined bits are this number.
+    #[must_use]
+    pub fn refuses(&self, number: u128) -> bool {
+        let (listed, rest) = &self.reserved;
+        listed.contains(&number) || *rest && self.values.iter().all(|(known, _)| *known != number)
+    }
 }
 
 /// How an attribute of tables combines with that of leaves.

@@ -98,7 +98,8 @@ fn sources(name: &str, groups: &[JoinedFields<'_>], format: &Format) -> BTreeMap
         {
             let fields = group.fields.clone();
             let (names, values) = (group.names.clone(), group.values.clone());
-            sources.insert(index, Source::Group(Group { fields, names, values }));
+            let reserved = (group.reserved.clone(), group.rest_reserved);
+            sources.insert(index, Source::Group(Group { fields, names, values, reserved }));
         } else if has(name) && !active.any(|group| group.fields.iter().any(|(field, _)| field == name)) {
             sources.insert(index, Source::Field);
         }
@@ -144,12 +145,16 @@ fn choice_names(group: &JoinedFields<'_>) -> Vec<ChoiceName> {
     names
 }
 
-/// The docs of the `attribute` item, else of the first row of the field.
+/// The docs of the `attribute` item, else of the first row of the field, of a leaf if one has it: what it says of a table is
+/// about all that is below.
 fn docs(env: &Env<'_>, name: &str, group: Option<&JoinedFields<'_>>) -> Vec<String> {
     if let Some(group) = group.filter(|group| !group.item.docs.is_empty()) {
         return group.item.docs.clone();
     }
-    let rows = env.description.layouts.iter().flat_map(|layout| &layout.node.rows);
+    let layouts = || env.description.layouts.iter();
+    let leaves = layouts().filter(|layout| layout.node.kind == LayoutKind::Leaf);
+    let others = layouts().filter(|layout| layout.node.kind != LayoutKind::Leaf);
+    let rows = leaves.chain(others).flat_map(|layout| &layout.node.rows);
     let says = |content: &Content| matches!(content, Content::Field { name: field, .. } if field.value == name);
     let mut documented = rows.filter(|row| row.node.content.cases.iter().any(|case| says(&case.value.value)));
     documented.find(|row| !row.docs.is_empty()).map(|row| row.docs.clone()).unwrap_or_default()

@@ -169,6 +169,17 @@ fn one_code(format: &Format, group: &Group) -> (String, Columns) {
         let meaning = if names.is_empty() { "none".to_owned() } else { names.join(" ") };
         table.row([number(*value, bits), meaning, choice_docs(format, group, names)]);
     }
+    let (listed, rest) = &group.reserved;
+    for value in listed {
+        table.row([number(*value, bits), "reserved".to_owned(), String::new()]);
+    }
+    let (known, all) = ((group.values.len() + listed.len()) as u128, 1_u128 << bits.min(32));
+    if *rest && known < all {
+        let is_left = |value: &u128| group.refuses(*value) && !listed.contains(value);
+        let only = if known + 1 == all { (0..all).find(is_left) } else { None };
+        let shown = only.map_or("others".to_owned(), |value| number(value, bits));
+        table.row([shown, "reserved".to_owned(), String::new()]);
+    }
     let title = format!("{} = {}", group.names.join(", "), fields.join(", "));
     (title, table)
 }

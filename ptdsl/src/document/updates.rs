@@ -10,7 +10,7 @@ pub fn updates(format: &Format) -> Section {
     let update = &format.update;
     let mut table =
         Columns::new(&[("change", Align::Left), ("of", Align::Left), ("way", Align::Left), ("", Align::Left)]);
-    for change in Change::ALL {
+    for change in Change::ALL.into_iter().filter(|change| concerns(*change, format)) {
         if let Some(way) = update.ways.get(&change) {
             let (name, meaning) = way_words(*way);
             table.row([change.name().to_owned(), change_words(change).to_owned(), name.to_owned(), meaning.to_owned()]);
@@ -47,6 +47,14 @@ fn rules(format: &Format) -> Vec<String> {
     lines
 }
 
+/// Whether a change of a kind can be asked for: it is about something that words of the format say.
+pub(super) fn concerns(change: Change, format: &Format) -> bool {
+    match change {
+        Change::MemoryType | Change::Global => format.attributes.iter().any(|it| it.name == change.name()),
+        _ => true,
+    }
+}
+
 pub(super) fn change_words(change: Change) -> &'static str {
     match change {
         Change::Fill => "absent to present",
@@ -55,7 +63,7 @@ pub(super) fn change_words(change: Change) -> &'static str {
         Change::Relax => "more rights",
         Change::Restrict => "fewer rights",
         Change::Output => "another output address",
-        Change::Size => "leaf to table and back, same translation",
+        Change::Size => "leaf to table, run to its slots, and back",
         Change::MemoryType => "another memory type",
         Change::Global => "global or not",
         Change::Other => "every other field",

@@ -56,6 +56,42 @@ fn settings_decide_what_a_word_is() {
     assert!(narrow.contains("reserved bits 51..36 must be 0x0000, found 0x0001 (wrong: 36)"), "{narrow}");
 }
 
+/// A format that exists in tests only, with runs whose slots have their own parts of the address, and a reserved choice.
+const ALDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/alder.ptf");
+
+#[test]
+fn a_slot_of_a_run_says_which_and_where_the_run_begins() {
+    let shown = succeed(&["decode", ALDER, "section", "0x123001aa"]);
+    let said = "output address 0x12300000, 1 MiB: slot 3 of 16 of a leaf of 16 MiB that begins at 0x12000000";
+    assert!(shown.contains(said), "{shown}");
+    let shown = succeed(&["decode", ALDER, "section", "0x123001a2"]);
+    assert!(shown.contains("output address 0x12300000, a leaf of 1 MiB"), "{shown}");
+}
+
+#[test]
+fn numbers_are_told_by_their_names() {
+    let shown = succeed(&["decode", ALDER, "frame", "0x123001a2"]);
+    assert!(shown.contains("memory_type: uncached (C.)"), "{shown}");
+    let shown = succeed(&["decode", ALDER, "frame", "0x123001e2"]);
+    assert!(shown.contains("! `memory_type` reserves 0b11") && shown.contains("memory_type: reserved"), "{shown}");
+    assert!(!shown.contains("forbidden"), "{shown}");
+}
+
+#[test]
+fn the_root_word_is_decoded_by_its_name() {
+    let shown = succeed(&["decode", ALDER, "trr", "0x12345685"]);
+    assert!(shown.contains("root trr: names the root") && shown.contains("table of segment at 0x12345680"), "{shown}");
+    let refused = succeed(&["decode", "riscv_sv39", "satp", "0x9000_0000_0008_1fca"]);
+    assert!(
+        refused.contains("reserved satp") && refused.contains("! no `satp`, which demands mode = 0b1000"),
+        "{refused}"
+    );
+    let json = succeed(&["decode", "riscv_sv39", "satp", "0x8000_0000_0008_1fca", "--json"]);
+    let found: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(found["tables"], json!([{ "level": "l2", "address": "0x81fca000" }]));
+    assert_eq!(found["class"], "root");
+}
+
 #[test]
 fn json_has_rows_problems_and_conclusions() {
     let found: Value =

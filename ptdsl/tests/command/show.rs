@@ -24,6 +24,16 @@ fn layouts_are_drawn() {
 }
 
 #[test]
+fn what_a_format_does_not_have_is_not_shown_and_what_it_refuses_is() {
+    let alder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/alder.ptf");
+    let shown = succeed(&["show", alder]);
+    assert!(!shown.contains("global"), "{shown}");
+    assert!(shown.contains("0b11  reserved"), "{shown}");
+    // The row of a leaf, not that of a pointer, which is about everything below.
+    assert!(shown.lines().any(|line| line.contains("write ") && line.contains("all must allow it  RO.")), "{shown}");
+}
+
+#[test]
 fn every_format_can_be_shown_and_drawn() {
     for format in ptgen_formats::FORMATS {
         let shown = succeed(&["show", format.name]);

@@ -86,7 +86,7 @@ pub struct Show {
 pub struct Decode {
     #[command(flatten)]
     pub format: FormatChoice,
-    /// The level in whose table the word stands, by name or number
+    /// The level in whose table the word stands, by name or number, or the name of the root word
     pub level: String,
     /// The word, as a number
     #[arg(value_parser = number)]

@@ -1,9 +1,9 @@
 //! What a word is and everything that is wrong with it.
 
-use ptdsl::document::{bit_ranges, condition, hexadecimal, kind_name, ranges_of};
-use ptdsl::model::{Format, Layout, LayoutKind};
+use ptdsl::document::{bit_ranges, condition, hexadecimal, kind_name, number as document_number, ranges_of, span_mask};
+use ptdsl::model::{Format, Group, Layout, LayoutKind, Source};
 
-use crate::walk::words::holds;
+use crate::walk::words::{gather, holds};
 
 /// What a word is.
 pub struct Verdict {
@@ -39,11 +39,21 @@ impl Verdict {
             problems.push(Problem { bits: 0, text });
         }
         reserved(layout, word, &mut problems);
-        for test in layout.refused.iter().filter(|test| holds(test, word)) {
-            let text = format!("forbidden: {}", condition(layout, test));
-            problems.push(Problem { bits: bits_of(test), text });
-        }
+        refused(format, entry.layout, word, &mut problems);
         Self { layout: Some(entry.layout), problems }
+    }
+
+    /// Judges a root word of a layout (an index).
+    pub fn of_root(format: &Format, place: usize, word: u128) -> Self {
+        let layout = &format.layouts[place];
+        let mut problems = Vec::new();
+        if !holds(&layout.identity, word) {
+            let text = format!("no `{}`, which demands {}", layout.name, condition(layout, &layout.identity));
+            problems.push(Problem { bits: bits_of(&layout.identity), text });
+        }
+        reserved(layout, word, &mut problems);
+        refused(format, place, word, &mut problems);
+        Self { layout: Some(place), problems }
     }
 
     /// Says under which condition the level would not refuse the layout.
@@ -76,11 +86,59 @@ impl Verdict {
     }
 }
 
+/// Numbers that an attribute refuses, and what is forbidden beside.
+fn refused(format: &Format, place: usize, word: u128, problems: &mut Vec<Problem>) {
+    let layout = &format.layouts[place];
+    let mut told: Vec<u128> = Vec::new();
+    for group in groups_of(format, place) {
+        let (number, mask) = group_number(layout, group, word);
+        if group.refuses(number) {
+            let bits = group.fields.iter().map(|(_, bits)| bits).sum();
+            let text = format!("`{}` reserves {}", group.names.join("`, `"), document_number(number, bits));
+            problems.push(Problem { bits: mask, text });
+            told.push(mask);
+        }
+    }
+    for test in layout.refused.iter().filter(|test| holds(test, word)) {
+        let bits = bits_of(test);
+        if !told.contains(&bits) {
+            problems.push(Problem { bits, text: format!("forbidden: {}", condition(layout, test)) });
+        }
+    }
+}
+
+/// The attributes of a layout (an index) that are read off joined fields, each once.
+pub fn groups_of(format: &Format, place: usize) -> Vec<&Group> {
+    let mut groups: Vec<&Group> = Vec::new();
+    for attribute in &format.attributes {
+        if let Some(Source::Group(group)) = attribute.sources.get(&place)
+            && !groups.contains(&group)
+        {
+            groups.push(group);
+        }
+    }
+    groups
+}
+
+/// The joined number of a group in a word, and the bits that hold it.
+fn group_number(layout: &Layout, group: &Group, word: u128) -> (u128, u128) {
+    let (mut number, mut mask) = (0, 0);
+    for (name, bits) in &group.fields {
+        let field = layout.fields.iter().find(|field| field.name == *name);
+        number = number << bits | field.map_or(0, |field| gather(&field.pieces, word));
+        mask |= field.map_or(0, |field| {
+            let spans = field.pieces.iter().filter(|piece| piece.bits > 0);
+            spans.fold(0, |mask, piece| mask | span_mask(piece.word_low + piece.bits - 1, piece.word_low))
+        });
+    }
+    (number, mask)
+}
+
 /// Bits that do not have the only value they may have.
 fn reserved(layout: &Layout, word: u128, problems: &mut Vec<Problem>) {
     let wrong = (word ^ layout.reserved_value) & layout.reserved.fixed;
     for (high, low) in bit_ranges(layout.reserved.fixed) {
-        let mask = ptdsl::document::span_mask(high, low);
+        let mask = span_mask(high, low);
         if wrong & mask == 0 {
             continue;
         }
