@@ -79,3 +79,19 @@ proptest! {
         }
     }
 }
+
+/// The length of a span of all numbers is one more than any number.
+#[test]
+fn a_parameter_of_every_number_is_survived() {
+    let text = "format all {
+        word 64 little;  virtual 21 zero_extended;  output 40;
+        parameter any = 0 to 0xffffffffffffffffffffffffffffffff;
+        level l0 20..12 = empty, page;
+        absent empty { 63..1 software;  0 valid = 0; }
+        leaf page { 63..40 reserved;  39..12 output;  11..1 software;  0 valid = 1; }
+        update { all = live; }
+    }";
+    let description = &support::resolved(text)[0];
+    let parameters = BTreeMap::from([("any".to_owned(), Value::Runtime)]);
+    drop(bind(description, &Binding { parameters, ..Binding::default() }));
+}

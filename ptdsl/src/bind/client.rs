@@ -139,7 +139,9 @@ impl Client {
                 Number::Known(*value)
             }
             Some(Value::Runtime) => {
-                let count = spans.iter().fold(0, |sum: u128, (first, last)| sum.saturating_add(last - first + 1));
+                // A span of every number is one longer than any number.
+                let length = |(first, last): &(u128, u128)| (last - first).saturating_add(1);
+                let count = spans.iter().map(length).fold(0_u128, u128::saturating_add);
                 let least = spans.iter().map(|(first, _)| *first).min().unwrap_or(0);
                 let most = spans.iter().map(|(_, last)| *last).max().unwrap_or(0);
                 let base = &parameter.name.value;
