@@ -154,8 +154,9 @@ type Runner = Box<dyn Fn(&Scenario, Mode) -> Verdict + Send + Sync>;
 enum Mode {
     /// As it is.
     Plain,
-    /// Again and again, failing the first allocation, the second, and so on, until none fails any more.
-    Starved,
+    /// Again and again, failing the first allocation, the second, and so on, until none fails any more; `every` one, or fewer
+    /// and fewer of the later ones.
+    Starved { every: bool },
 }
 
 /// The scenario for which there are formats with more levels than one.
@@ -233,14 +234,18 @@ impl Suite {
         settle(scenario, case, self.verdict_of(scenario, case, Mode::Plain));
     }
 
-    /// Every allocation of the scenario can fail, one at a time, and what fails leaves everything as it was.
+    /// Every allocation of the scenario can fail, one at a time, and what fails leaves everything as it was. On the first case of
+    /// a suite that is tried for each; on the others for the first ones and fewer and fewer of those behind, unless
+    /// `PTGEN_STARVE` is set.
     ///
     /// # Panics
     ///
     /// If not.
     #[track_caller]
     pub fn check_starved(&'static self, scenario: &str, case: &str) {
-        settle(scenario, case, self.verdict_of(scenario, case, Mode::Starved));
+        let is_first = self.cases.first().is_some_and(|first| first.case.name == case);
+        let every = is_first || std::env::var_os("PTGEN_STARVE").is_some();
+        settle(scenario, case, self.verdict_of(scenario, case, Mode::Starved { every }));
     }
 
     /// Runs a scenario on a case, once.
@@ -303,7 +308,7 @@ fn ready<P: PageTable + 'static>(
                     let function = function(scenario.index);
                     match mode {
                         Mode::Plain => plain::<P>(case, value, function),
-                        Mode::Starved => starved::<P>(case, value, function),
+                        Mode::Starved { every } => starved::<P>(case, value, function, every),
                     }
                     passed += 1;
                 }
@@ -328,12 +333,23 @@ fn plain<P: PageTable>(case: &Case, value: &Value<P::Format>, scenario: fn(&mut 
     });
 }
 
+/// More allocations than any scenario makes: one that never ends is one that runs out of frames by itself.
+const MOST_ALLOCATIONS: usize = 4096;
+
+/// Where not every allocation is to fail, so many of the first are, then half of those up to twice as many, and so on.
+const FIRST_ALLOCATIONS: usize = 12;
+
 /// Runs a scenario with its first allocation failing, then with its second, and so on until none fails any more. What an
 /// operation without a frame leaves behind is judged by the machine: every translation and every frame is where it was.
-fn starved<P: PageTable>(case: &Case, value: &Value<P::Format>, scenario: fn(&mut Machine<'_, P>, &Facts) -> Outcome) {
+fn starved<P: PageTable>(
+    case: &Case,
+    value: &Value<P::Format>,
+    scenario: fn(&mut Machine<'_, P>, &Facts) -> Outcome,
+    every: bool,
+) {
     let Value { format, decided, facts, larger } = value;
-    // More allocations than any scenario makes: one that never ends is one that runs out of frames by itself.
-    for allocations in 0..4096 {
+    let mut allocations = 0;
+    while allocations < MOST_ALLOCATIONS {
         let mut ended = false;
         simulate::<P>(*format, case, decided, |mut machine| {
             machine.set_larger(*larger);
@@ -349,6 +365,7 @@ fn starved<P: PageTable>(case: &Case, value: &Value<P::Format>, scenario: fn(&mu
         if ended {
             return;
         }
+        allocations += if every { 1 } else { 1 + allocations / FIRST_ALLOCATIONS };
     }
     panic!("it runs out of frames, however many there are");
 }

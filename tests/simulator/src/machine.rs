@@ -10,7 +10,7 @@ use ptgen::{
     Unflushed, Use, VaRange, Word,
 };
 use ptgen_cases::{Case, Decided};
-use ptgen_cells::{Watched, observe, unobserved};
+use ptgen_cells::{Watched, observe};
 
 use ptdsl::walk::Value;
 
@@ -77,13 +77,12 @@ impl<'m, P: PageTable> Machine<'m, P> {
         let oracle = Oracle::new(case.model(decided), decided.range);
         let (granule_lg2, sizes) = format.root(Geometry(format));
         let count = words.len();
-        let cells = WordOf::<P>::cells(words).expect("words are aligned");
-        let start = cells.as_ptr().addr();
+        let start = words.as_ptr().addr();
         let state = State::new(oracle, WordOf::<P>::BYTES_LG2, BASE, start, count, granule_lg2);
         let shared = Rc::new(Shared(RefCell::new(state), Hook::default()));
+        words.fill(WordOf::<P>::truncate(shared.0.borrow().poison()));
+        let cells = WordOf::<P>::cells(words).expect("words are aligned");
         let simulator = Simulator::new(cells, shared.clone());
-        let poison = shared.0.borrow().poison();
-        unobserved(|| (0..count).for_each(|word| simulator.poke(word, poison)));
         let watched = observe(shared);
         let judge = Judge::new::<P>(simulator.shared.clone());
         let mut cx = Context::new(simulator.clone(), simulator.clone(), simulator);

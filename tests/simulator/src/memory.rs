@@ -120,9 +120,11 @@ unsafe impl<W: Word> Frames for Simulator<'_, W> {
         let freed = self.shared.0.borrow_mut().free(frame.address().get(), frame.shape());
         let Some((first, count)) = freed else { return };
         let poison = self.shared.0.borrow().poison();
-        for word in first..first + count {
-            self.poke(word, poison);
-        }
+        unobserved(|| {
+            self.cells[first..first + count]
+                .iter()
+                .for_each(|cell| W::store(cell, W::truncate(poison), Ordering::Release))
+        });
     }
 
     fn share(&mut self, address: Oa) -> bool {
