@@ -13,7 +13,8 @@ use crate::tables::table::Table;
 /// What a [`Visitor`] is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Visit<F: Format> {
-    /// A leaf: all of it, even if the range has only a part.
+    /// A leaf: all of it, even if the range has only a part. Whoever walks while somebody else empties a run slot by slot may
+    /// be shown a hole for those that are empty, and then all of the run.
     Leaf(Mapping<F>),
     /// A word that points to a table, before what is in that table.
     Table {

@@ -232,7 +232,9 @@ fn walk<P: PageTable>(reader: &Tree<P::Format>, memory: &SimOf<'_, P>, place: &P
                     oa == slot.oa.wrapping_add(first.wrapping_sub(slot.va))
                 };
                 assert!(known, "{leaf:?} has never been there");
-                (first, leaf.last().get().min(range.last().get()))
+                // Slots of a run may go one by one: a hole, and then the run of which that was a part.
+                let is_begun = leaf.size_lg2 > page && (first..=leaf.last().get()).contains(&next);
+                (if is_begun { next } else { first }, leaf.last().get().min(range.last().get()))
             }
             Visit::Hole(hole) => (hole.start().get(), hole.last().get()),
             Visit::Table { .. } => return Flow::Continue,
