@@ -144,7 +144,9 @@ fn probe(image: &Image, mmu: &S390xMmu, probes: &[Probe]) -> Result<Vec<Outcome>
     let control = Control::new(image, CONTROL);
     let start = initial_file()?;
     let path = format!("/proc/{}/fd/{}", std::process::id(), start.as_raw_fd());
-    let arguments = ["-cpu", "max", "-kernel", &path].map(Into::into).into();
+    // The emulator's own firmware would be copied into the memory below 2 GiB, over pages that are probed. What is no ELF file is
+    // copied to a page below the control area instead, and never started.
+    let arguments = ["-cpu", "max", "-kernel", &path, "-bios", &path].map(Into::into).into();
     let qemu = Qemu { program: PROGRAM, machine: "s390-ccw-virtio", arguments };
     control::in_batches(
         control,
