@@ -30,6 +30,12 @@ pub(crate) struct Broken<W> {
 impl<W: Word> Broken<W> {
     pub(crate) const NONE: Self = Self { which: [0; BATCH / 64], count: 0, rest: None, words: [W::ZERO; FEW], last: 0 };
 
+    /// Whether so many slots from `number` on, which belong together, can be gone with those before them; where there are none
+    /// before them, they have to be.
+    pub(crate) const fn has_room(&self, number: usize, slots: usize) -> bool {
+        number == 0 || number + slots <= BATCH && (self.rest.is_some() || self.count + slots <= FEW)
+    }
+
     /// What the slot holds while the leaf of word `w` is gone: `wanted`, if that is said. None if there is no room for
     /// what it was.
     pub(crate) fn word_for<L: Level>(&self, f: L::Format, w: W, wanted: Option<W>) -> Option<W>

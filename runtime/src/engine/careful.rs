@@ -127,7 +127,7 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
     }
 
     /// Makes leaves among `slots` absent that have to be changed, from the first one on. Returns how many slots were
-    /// looked at: one at least.
+    /// looked at: one at least, and no part of a run without the rest of it, or its slots would differ when they are back.
     fn make_absent<L: Level<Format = F>>(
         &self,
         slots: &Slots<'_, L>,
@@ -138,10 +138,15 @@ impl<F: Format, M: Memory, E: Edit<F>> Job<'_, F, M, E> {
         for (number, slot) in slots.iter().enumerate().take(BATCH) {
             let at = span.first + ((number as u64) << L::shift(f));
             let mut w = slot.get();
-            while let Some(leaf) = E::sees::<L>(f, w)
-                && Leaf::of::<L>(f, leaf, at).is_within(span)
-                && self.changes::<L>(leaf)?
+            while let Some(word) = E::sees::<L>(f, w)
+                && let leaf = Leaf::of::<L>(f, word, at)
+                && leaf.is_within(span)
+                && self.changes::<L>(word)?
             {
+                let left = ((leaf.span.last - at) >> L::shift(f)) as usize + 1;
+                if !broken.has_room(number, left) {
+                    return Ok(number);
+                }
                 let Some(absent) = broken.word_for::<L>(f, w, None) else { return Ok(number) };
                 match slot.replace_if(w, absent, true) {
                     Ok(()) => {
