@@ -10,6 +10,7 @@ pub use list::{Bindings, write, write_part, write_some};
 pub use parts::{PARTS, Part, part_of};
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use ptdsl::binding::{Binding, Setting, Value};
 use ptdsl::model;
@@ -44,13 +45,26 @@ impl Case {
         part_of(shipped.map(|format| format.file))
     }
 
-    /// The model that the reference walker interprets, for one value of the format.
+    /// The model that the reference walker interprets, for one value of the format. It is made once: a test of the simulator
+    /// makes many machines of one format.
     ///
     /// # Panics
     ///
     /// If the format file is broken.
     #[must_use]
     pub fn model(&self, decided: &Decided) -> model::Format {
+        static KNOWN: Mutex<BTreeMap<String, model::Format>> = Mutex::new(BTreeMap::new());
+        let key = format!("{} {} {decided:?}", self.name, self.format);
+        let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(model) = known().get(&key) {
+            return model.clone();
+        }
+        let model = self.model_anew(decided);
+        known().insert(key, model.clone());
+        model
+    }
+
+    fn model_anew(&self, decided: &Decided) -> model::Format {
         let shipped = || ptgen_formats::format(self.format).expect("the format ships").text;
         let file = ptdsl::parse(self.text.unwrap_or_else(shipped)).expect("a tested format parses");
         let (descriptions, _) = ptdsl::resolve(&file);

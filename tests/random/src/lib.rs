@@ -24,7 +24,7 @@ pub use tally::{Count, Tally};
 
 /// How many operations each format is given if nobody says otherwise: as many as all formats together have time for where
 /// everything is tested. `PTGEN_OPERATIONS` says more.
-const OPERATIONS: u64 = 100_000;
+const OPERATIONS: u64 = 50_000;
 
 /// The bindings of each format on the list of cases, among which its operations are shared out.
 const BINDINGS: u64 = 2;

@@ -41,7 +41,7 @@ pub struct Tally {
 /// Of operations that could have changed something, so many of a hundred have to.
 const LEAST: u64 = 25;
 /// Or so many, whatever their share: where there are few tables they are soon made.
-const PLENTY: u64 = 100;
+const PLENTY: u64 = 50;
 /// What does nothing where all leaves have one size.
 const OF_SIZES: [&str; 2] = ["join", "split"];
 /// Of all operations together, likewise.

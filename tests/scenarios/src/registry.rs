@@ -154,9 +154,8 @@ type Runner = Box<dyn Fn(&Scenario, Mode) -> Verdict + Send + Sync>;
 enum Mode {
     /// As it is.
     Plain,
-    /// Again and again, failing the first allocation, the second, and so on, until none fails any more; `every` one, or fewer
-    /// and fewer of the later ones.
-    Starved { every: bool },
+    /// Again and again, failing the first allocation, the second, and so on, until none fails any more.
+    Starved,
 }
 
 /// The scenario for which there are formats with more levels than one.
@@ -234,18 +233,14 @@ impl Suite {
         settle(scenario, case, self.verdict_of(scenario, case, Mode::Plain));
     }
 
-    /// Every allocation of the scenario can fail, one at a time, and what fails leaves everything as it was. On the first case of
-    /// a suite that is tried for each; on the others for the first ones and fewer and fewer of those behind, unless
-    /// `PTGEN_STARVE` is set.
+    /// Every allocation of the scenario can fail, one at a time, and what fails leaves everything as it was.
     ///
     /// # Panics
     ///
     /// If not.
     #[track_caller]
     pub fn check_starved(&'static self, scenario: &str, case: &str) {
-        let is_first = self.cases.first().is_some_and(|first| first.case.name == case);
-        let every = is_first || std::env::var_os("PTGEN_STARVE").is_some();
-        settle(scenario, case, self.verdict_of(scenario, case, Mode::Starved { every }));
+        settle(scenario, case, self.verdict_of(scenario, case, Mode::Starved));
     }
 
     /// Runs a scenario on a case, once.
@@ -308,7 +303,7 @@ fn ready<P: PageTable + 'static>(
                     let function = function(scenario.index);
                     match mode {
                         Mode::Plain => plain::<P>(case, value, function),
-                        Mode::Starved { every } => starved::<P>(case, value, function, every),
+                        Mode::Starved => starved::<P>(case, value, function),
                     }
                     passed += 1;
                 }
@@ -336,20 +331,11 @@ fn plain<P: PageTable>(case: &Case, value: &Value<P::Format>, scenario: fn(&mut 
 /// More allocations than any scenario makes: one that never ends is one that runs out of frames by itself.
 const MOST_ALLOCATIONS: usize = 4096;
 
-/// Where not every allocation is to fail, so many of the first are, then half of those up to twice as many, and so on.
-const FIRST_ALLOCATIONS: usize = 12;
-
 /// Runs a scenario with its first allocation failing, then with its second, and so on until none fails any more. What an
 /// operation without a frame leaves behind is judged by the machine: every translation and every frame is where it was.
-fn starved<P: PageTable>(
-    case: &Case,
-    value: &Value<P::Format>,
-    scenario: fn(&mut Machine<'_, P>, &Facts) -> Outcome,
-    every: bool,
-) {
+fn starved<P: PageTable>(case: &Case, value: &Value<P::Format>, scenario: fn(&mut Machine<'_, P>, &Facts) -> Outcome) {
     let Value { format, decided, facts, larger } = value;
-    let mut allocations = 0;
-    while allocations < MOST_ALLOCATIONS {
+    for allocations in 0..MOST_ALLOCATIONS {
         let mut ended = false;
         simulate::<P>(*format, case, decided, |mut machine| {
             machine.set_larger(*larger);
@@ -365,7 +351,6 @@ fn starved<P: PageTable>(
         if ended {
             return;
         }
-        allocations += if every { 1 } else { 1 + allocations / FIRST_ALLOCATIONS };
     }
     panic!("it runs out of frames, however many there are");
 }
