@@ -36,19 +36,20 @@ const MOST_RUNTIME: usize = 4;
 ///
 /// If a format file is broken, or cannot be read.
 pub fn write(formats: &str, which: Bindings) {
-    let asked = asked();
-    let is_asked = |name: &str| asked.as_ref().is_none_or(|some| some.iter().any(|one| name.starts_with(one)));
+    let is_asked = asked();
     let is_wanted = |name: &str, repeats: bool| !repeats && is_asked(name);
     write_each(formats, ("cases", "every_case"), |source, out, names| source.cases(which, &is_wanted, out, names));
 }
 
-/// The beginnings of the names of cases that `PTGEN_CASES` asks for; all cases if it is not set. For work on one format:
-/// what is not asked for is neither compiled nor tested, and every build says so.
-fn asked() -> Option<Vec<String>> {
+/// Whether `PTGEN_CASES` asks for a case of this name, by its beginning; it asks for all if it is not set. For work on one
+/// format: what is not asked for is neither compiled nor tested, and every build says so.
+fn asked() -> impl Fn(&str) -> bool {
     println!("cargo::rerun-if-env-changed={ASKED}");
-    let asked = std::env::var(ASKED).ok()?;
-    println!("cargo::warning={ASKED} is set: of the cases only `{asked}` are tested");
-    Some(asked.split(',').map(str::to_owned).collect())
+    let asked = std::env::var(ASKED).ok();
+    if let Some(asked) = &asked {
+        println!("cargo::warning={ASKED} is set: of the cases only `{asked}` are tested");
+    }
+    move |name| asked.as_ref().is_none_or(|some| some.split(',').any(|one| name.starts_with(one)))
 }
 
 /// As [`write()`], but only these cases, by name, and in `growing.rs` those of their formats, as [`write_part`] has them.
@@ -81,8 +82,7 @@ pub fn write_some(formats: &str, which: Bindings, cases: &[&str]) {
 /// Likewise, and if there is no such part.
 pub fn write_part(formats: &str, part: &str) {
     assert!(crate::PARTS.iter().any(|known| known.name == part), "there is no part `{part}`");
-    let asked = asked();
-    let is_asked = |name: &str| asked.as_ref().is_none_or(|some| some.iter().any(|one| name.starts_with(one)));
+    let is_asked = asked();
     let is_in = |source: &Source<'_>| crate::part_of(source.file) == part;
     write_each(formats, ("cases", "every_case"), |source, out, names| {
         if is_in(source) {

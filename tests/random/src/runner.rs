@@ -121,7 +121,7 @@ impl<'m, P: PageTable> Runner<'m, P> {
             may_defer: true,
             has_pinned: false,
             interferes: false,
-            tally: Tally { has_one_size: sizes == 1, ..Tally::default() },
+            tally: Tally::new(sizes),
             performed: 0,
             table,
             weight,

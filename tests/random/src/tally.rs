@@ -33,9 +33,9 @@ impl Count {
 /// What a run did, by the kind of the operation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    pub(crate) kinds: BTreeMap<&'static str, Count>,
+    kinds: BTreeMap<&'static str, Count>,
     /// Whether all leaves have one size.
-    pub(crate) has_one_size: bool,
+    has_one_size: bool,
 }
 
 /// Of operations that could have changed something, so many of a hundred have to.
@@ -50,6 +50,11 @@ const LEAST_OF_ALL: u64 = 50;
 const SAMPLE: u64 = 400;
 
 impl Tally {
+    /// Of a run that has done nothing yet, on a format with so many sizes of leaves.
+    pub(crate) fn new(sizes: usize) -> Self {
+        Self { kinds: BTreeMap::new(), has_one_size: sizes == 1 }
+    }
+
     /// Notes what became of an operation.
     pub(crate) fn add(&mut self, name: &'static str, result: Result<bool, Error>) {
         let count = self.kinds.entry(name).or_default();

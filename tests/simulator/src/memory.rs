@@ -29,7 +29,8 @@ impl<'m, W: Word> Simulator<'m, W> {
         Self { cells, shared }
     }
 
-    /// The words from an address on. Apart from [`Memory::with`], which is compiled once for everything that is done with words.
+    /// The words from an address on. A function of its own, as [`Memory::with`] is compiled anew for everything that is done with
+    /// words, thousands of times.
     #[inline(never)]
     fn open<V: Word>(&self, address: Oa, count_lg2: u32) -> Result<&[V::Atomic], MemoryError> {
         self.shared.1.call(Moment::Opens(address));
